@@ -1,0 +1,164 @@
+package harbor
+
+import (
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// ConfigFile is a configuration file of a component and the ConfigMap that
+// holds it.
+type ConfigFile struct {
+	kube.File
+	ConfigMap *yaml.RNode
+}
+
+// Text is what the file holds.
+func (f ConfigFile) Text() string { return krm.Text(f.ConfigMap, "data", f.Key) }
+
+// ConfigFile finds the file of that name, e.g. config.yml of the registry.
+func (c Component) ConfigFile(list *framework.ResourceList, name string) (ConfigFile, error) {
+	for _, file := range c.ConfigFiles(list) {
+		if file.Name != name {
+			continue
+		}
+		configMap, err := c.configMap(list, file.ConfigMap)
+		if err == nil && krm.Lookup(configMap, "data", file.Key) == nil {
+			err = fmt.Errorf("%s has no key %s, which %s mounts as %s", krm.Name(configMap), file.Key, krm.Name(c.RNode), file.FilePath())
+		}
+		return ConfigFile{File: file, ConfigMap: configMap}, err
+	}
+	return ConfigFile{}, fmt.Errorf("%s mounts no ConfigMap that holds its %s", krm.Name(c.RNode), name)
+}
+
+// configMap finds a ConfigMap by the name that the component calls it by.
+func (c Component) configMap(list *framework.ResourceList, name string) (*yaml.RNode, error) {
+	if obj := kube.Find(list, "ConfigMap", c.GetNamespace(), name); obj != nil {
+		return obj, nil
+	}
+	return nil, fmt.Errorf("%s reads ConfigMap %s, which is not among the resources", krm.Name(c.RNode), name)
+}
+
+// SetVariable gives the component an environment variable with this value. It
+// is written to the ConfigMap that the variable is read from. A variable that
+// is read from elsewhere, or is new, is read from the component's ConfigMap
+// from then on. The value of a secret one is kept out of the findings.
+func (c Component) SetVariable(list *framework.ResourceList, name, value string, secret bool) error {
+	set := krm.Set
+	if secret {
+		set = krm.SetSecret
+	}
+	source := c.EnvSource(name)
+	if source.Name == "" {
+		var err error
+		if source, err = c.newSource(name); err != nil {
+			return err
+		}
+	}
+	configMap, err := c.configMap(list, source.Name)
+	if err != nil {
+		return err
+	}
+	if err := set(list, configMap, value, "data", source.Key); err != nil {
+		return err
+	}
+	return c.SetEnv(list, krm.Map("name", name, "valueFrom",
+		krm.Map("configMapKeyRef", krm.Map("name", source.Name, "key", source.Key))))
+}
+
+// newSource is where a variable goes that the component does not read from a
+// ConfigMap yet: beside those that it does.
+func (c Component) newSource(name string) (kube.Reference, error) {
+	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
+		other := krm.Text(c.RNode, c.Path.Append("env", i, "name")...)
+		if source := c.EnvSource(other); source.Name != "" {
+			return kube.Reference{Name: source.Name, Key: name}, nil
+		}
+	}
+	return kube.Reference{}, fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), name)
+}
+
+// SetSecretVariable gives the component an environment variable that is read
+// from a Secret. The value that a ConfigMap held for it goes, unless somebody
+// else reads it.
+func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretName, secretKey string) error {
+	source := c.EnvSource(name)
+	if err := c.SetEnv(list, krm.Map("name", name, "valueFrom",
+		krm.Map("secretKeyRef", krm.Map("name", secretName, "key", secretKey)))); err != nil {
+		return err
+	}
+	c.DropKey(list, source)
+	return nil
+}
+
+// DropKey removes a key from a ConfigMap when nobody reads it any more.
+func (c Component) DropKey(list *framework.ResourceList, source kube.Reference) {
+	configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), source.Name)
+	if source.Name == "" || configMap == nil {
+		return
+	}
+	if !slices.ContainsFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.Reads(configMap, source.Key) }) {
+		krm.Remove(list, configMap, "data", source.Key)
+	}
+}
+
+// Password is given as it is or by the Secret that holds it.
+type Password struct {
+	// The password itself. It stands in the manifests for everybody to read:
+	// secretName and secretKey are the better way.
+	Value string `yaml:"value"`
+	// Name of the Secret that holds the password.
+	SecretName string `yaml:"secretName"`
+	// Key of the password in that Secret.
+	SecretKey string `yaml:"secretKey"`
+}
+
+// FromSecret says whether the password is in a Secret.
+func (p Password) FromSecret() bool { return p.SecretName != "" }
+
+// Validate checks that the password is given in one way. The password itself
+// never stands in the error.
+func (p Password) Validate() error {
+	switch {
+	case p.Value != "" && (p.SecretName != "" || p.SecretKey != ""):
+		return krm.FieldErrorf("password", "gives both value and a Secret, want one of them")
+	case p.SecretName == "" && p.SecretKey != "":
+		return krm.FieldErrorf("password.secretName", "is missing beside secretKey")
+	case p.SecretName != "" && p.SecretKey == "":
+		return krm.FieldErrorf("password.secretKey", "is missing beside secretName")
+	case p.SecretName != "":
+		return krm.CheckName("password.secretName", p.SecretName)
+	}
+	return nil
+}
+
+// WarnLiteral reports that a password stands in a ConfigMap.
+func WarnLiteral(list *framework.ResourceList, configMap *yaml.RNode, key string) {
+	krm.Warn(list, configMap, krm.Path{"data", key}, "holds a password that everybody who can read the manifests can read: put it into a Secret and set password.secretName and password.secretKey instead of password.value")
+}
+
+// Entry returns the Service through which clients reach Harbor: the one in
+// front of nginx.
+func Entry(list *framework.ResourceList) (*yaml.RNode, error) {
+	all := Components(list)
+	for _, c := range all {
+		if c.Name() != Nginx {
+			continue
+		}
+		services := kube.Services(list, c.Workload)
+		switch len(services) {
+		case 1:
+			return services[0], nil
+		case 0:
+			return nil, fmt.Errorf("no Service selects the pods of %s", krm.Name(c.RNode))
+		}
+		return nil, fmt.Errorf("%d Services select the pods of %s, the first ones are %s and %s: name the one that is meant",
+			len(services), krm.Name(c.RNode), services[0].GetName(), services[1].GetName())
+	}
+	return nil, fmt.Errorf("found no nginx of Harbor among %d objects, %s", len(list.Items), Present(all))
+}

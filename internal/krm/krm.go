@@ -1,0 +1,187 @@
+// Package krm is the contract between a KRM function and whoever runs it: what
+// a function is, how its settings are decoded, how it edits objects and reports
+// findings, and how a ResourceList is read and written. It knows nothing of
+// Harbor.
+//
+// It runs functions itself instead of through kyaml's framework.Execute, which
+// accepts an empty input, drops earlier results, exits 0 on error results and
+// removes an internal annotation (KRM Functions Specification v1 asks for the
+// opposite each time).
+package krm
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+)
+
+// Runner is the settings of a function, decoded from spec of its function
+// config, together with what the function does with them.
+//
+// Run edits the items of the list in place through Set, Remove, Add and Delete,
+// which record a finding for each edit. It returns an error when the job could
+// not be done; none of its edits is then written. A setting is at fault in a
+// FieldError; several errors come joined (errors.Join).
+type Runner interface {
+	Run(list *framework.ResourceList) error
+}
+
+// Validator is a Runner that checks its settings before anything is edited.
+type Validator interface {
+	// Validate returns a FieldError, or several joined.
+	Validate() error
+}
+
+// Function is a KRM function.
+type Function struct {
+	// Name is the subcommand, e.g. set-replicas.
+	Name string
+	// Manual is the README of the function, Markdown.
+	Manual string
+	// New makes settings that are not filled in yet: a pointer to a struct
+	// whose type is named after the Kind of the function config.
+	New func() Runner
+}
+
+// Kind is the kind of the function config: the name of the settings' type.
+func (f Function) Kind() string {
+	return reflect.TypeOf(f.New()).Elem().Name()
+}
+
+// Summary is the first sentence of the manual.
+func (f Function) Summary() string {
+	for line := range strings.Lines(f.Manual) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "<!--") {
+			continue
+		}
+		return line
+	}
+	return ""
+}
+
+// Catalog is the functions of one program.
+type Catalog struct {
+	// APIVersion of every function config, e.g. harbor.krmfn.dev/v1alpha1.
+	APIVersion string
+	Functions  []Function
+}
+
+// ByName finds the function of a subcommand.
+func (c Catalog) ByName(name string) (Function, bool) {
+	for _, f := range c.Functions {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Function{}, false
+}
+
+// byConfig finds the function that a function config is for.
+func (c Catalog) byConfig(apiVersion, kind string) (Function, error) {
+	if apiVersion == "v1" && kind == "ConfigMap" {
+		return Function{}, fmt.Errorf("the function config is a ConfigMap, which does not say which function is meant: "+
+			"name the function (krmfn NAME) or write the config as apiVersion %s and one of the kinds %s", c.APIVersion, strings.Join(c.kinds(), ", "))
+	}
+	if apiVersion != c.APIVersion {
+		return Function{}, FieldErrorf("apiVersion", "%q is not known, want %s", apiVersion, c.APIVersion).inConfig()
+	}
+	for _, f := range c.Functions {
+		if f.Kind() == kind {
+			return f, nil
+		}
+	}
+	return Function{}, FieldErrorf("kind", "%q is not known, %s", kind, nearest(kind, c.kinds())).inConfig()
+}
+
+func (c Catalog) kinds() []string {
+	var kinds []string
+	for _, f := range c.Functions {
+		kinds = append(kinds, f.Kind())
+	}
+	return kinds
+}
+
+// FieldError says what is wrong with one setting.
+type FieldError struct {
+	// Field is the path of the setting: as a function makes it, relative to
+	// spec; as a finding shows it, from the root of the function config.
+	Field   string
+	Message string
+	rooted  bool
+}
+
+// FieldErrorf makes a FieldError for a path relative to the settings.
+func FieldErrorf(field, format string, args ...any) *FieldError {
+	return &FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
+
+func (e *FieldError) inConfig() *FieldError {
+	e.rooted = true
+	return e
+}
+
+// Under puts the FieldErrors in err below a section of the settings.
+func Under(section string, err error) error {
+	return eachFieldError(err, func(e *FieldError) {
+		if !e.rooted {
+			e.Field = join(section, e.Field)
+		}
+	})
+}
+
+func eachFieldError(err error, change func(*FieldError)) error {
+	for _, single := range split(err) {
+		if field := (*FieldError)(nil); errors.As(single, &field) {
+			change(field)
+		}
+	}
+	return err
+}
+
+// split takes joined errors apart.
+func split(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, split(e)...)
+	}
+	return all
+}
+
+func join(parent, field string) string {
+	switch {
+	case parent == "":
+		return field
+	case field == "" || strings.HasPrefix(field, "["):
+		return parent + field
+	}
+	return parent + "." + field
+}
+
+// nearest says which of the known names was probably meant, and lists them all.
+func nearest(name string, known []string) string {
+	best, distance := "", 1+len(name)/2
+	for _, k := range known {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	all := "known are " + strings.Join(known, ", ")
+	if best == "" {
+		return all
+	}
+	return fmt.Sprintf("did you mean %s? (%s)", best, all)
+}

@@ -1,0 +1,173 @@
+package krm
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// Outcome is what a run leaves behind.
+type Outcome struct {
+	// Output is one complete ResourceList, or plain YAML in a file run. After a
+	// failure it holds the items as they came in.
+	Output []byte
+	// Findings of this run, without those that were in the list before.
+	Findings framework.Results
+	// Function and Config name what ran, as far as that became known.
+	Function, Config string
+}
+
+// Failed says whether a finding is an error: the exit status is then 1.
+func (o Outcome) Failed() bool { return o.Findings.ExitCode() != 0 }
+
+// Run runs the function that the function config of the ResourceList names, or
+// the one given by name: "" is none.
+func (c Catalog) Run(in []byte, name string) Outcome {
+	return c.run(name, func() (*document, error) { return readList(in) })
+}
+
+// File is a text of YAML documents and the name to call it by.
+type File struct {
+	Name    string
+	Content []byte
+}
+
+// RunFiles runs the function on plain manifests. The output is plain YAML. An
+// object of kind List is replaced by its items.
+func (c Catalog) RunFiles(name string, config File, files []File) Outcome {
+	return c.run(name, func() (*document, error) { return readFiles(config, files) })
+}
+
+func (c Catalog) run(name string, read func() (*document, error)) Outcome {
+	o := Outcome{Function: name}
+	d, err := read()
+	if err != nil {
+		d = emptyList()
+		d.list.Results = findings(nil, err)
+		return finish(d, o)
+	}
+	if config := d.list.FunctionConfig; config != nil {
+		o.Config = Name(config)
+	}
+	if err := c.process(&d.list, &o.Function); err != nil {
+		results := append(warnings(d.list.Results), findings(d.list.FunctionConfig, err)...)
+		// Nothing half done goes out: the items are read once more.
+		if d, err = read(); err != nil {
+			d = emptyList()
+		}
+		d.list.Results = results
+	}
+	return finish(d, o)
+}
+
+func (c Catalog) process(list *framework.ResourceList, name *string) error {
+	f, settings, err := c.settings(list.FunctionConfig, *name)
+	if err != nil {
+		return err
+	}
+	*name = f.Name
+	if v, ok := settings.(Validator); ok {
+		if err := v.Validate(); err != nil {
+			return err
+		}
+	}
+	return settings.Run(list)
+}
+
+// settings chooses the function and decodes its settings.
+func (c Catalog) settings(config *yaml.RNode, name string) (Function, Runner, error) {
+	var apiVersion, kind string
+	if config != nil {
+		apiVersion, kind = Text(config, "apiVersion"), Text(config, "kind")
+	}
+	text := apiVersion == "v1" && kind == "ConfigMap"
+	f, named := c.ByName(name)
+	switch {
+	case !named && config == nil:
+		return f, nil, fmt.Errorf("there is no functionConfig: give one of apiVersion %s and one of the kinds %s", c.APIVersion, strings.Join(c.kinds(), ", "))
+	case !named:
+		var err error
+		if f, err = c.byConfig(apiVersion, kind); err != nil {
+			return f, nil, err
+		}
+	case config != nil && !text && (apiVersion != c.APIVersion || kind != f.Kind()):
+		return f, nil, fmt.Errorf("the function config is a %s of %s, %s wants a %s of %s", kind, apiVersion, f.Name, f.Kind(), c.APIVersion)
+	}
+	settings := f.New()
+	spec, err := specOf(config, text)
+	if err == nil {
+		err = decode(spec, settings, text)
+	}
+	return f, settings, err
+}
+
+// specOf finds the settings in a function config.
+func specOf(config *yaml.RNode, text bool) (*yaml.Node, error) {
+	if config == nil {
+		return nil, nil
+	}
+	known := []string{"apiVersion", "kind", "metadata", "spec"}
+	if text {
+		return flat(Lookup(config, "data"))
+	}
+	content := config.YNode().Content
+	for i := 0; i+1 < len(content); i += 2 {
+		switch key := content[i].Value; key {
+		case "apiVersion", "kind", "metadata", "spec":
+		default:
+			return nil, FieldErrorf(step(key), "is not a known field, settings stand under spec (%s)", nearest(key, known)).inConfig()
+		}
+	}
+	return Lookup(config, "spec"), nil
+}
+
+// findings turns an error into error findings, one for each that was joined.
+func findings(config *yaml.RNode, err error) framework.Results {
+	var all framework.Results
+	for _, single := range split(err) {
+		result := &framework.Result{Severity: framework.Error, Message: single.Error(), ResourceRef: reference(config), File: fileOf(config)}
+		if field := (*FieldError)(nil); errors.As(single, &field) {
+			path := field.Field
+			if !field.rooted && (config == nil || config.GetKind() != "ConfigMap") {
+				path = join("spec", path)
+			} else if !field.rooted {
+				path = join("data", step(path))
+			}
+			result.Message = path + ": " + field.Message
+			if result.ResourceRef != nil {
+				result.Field = &framework.Field{Path: path}
+				result.Message = field.Message
+			}
+		}
+		all = append(all, result)
+	}
+	return all
+}
+
+// warnings are the findings that stay true when the edits are dropped.
+func warnings(all framework.Results) framework.Results {
+	var kept framework.Results
+	for _, r := range all {
+		if r.Severity == framework.Warning {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func finish(d *document, o Outcome) Outcome {
+	d.addFiles()
+	o.Findings = d.list.Results
+	output, err := d.bytes()
+	if err != nil {
+		d = emptyList()
+		d.list.Results = append(o.Findings, findings(nil, err)...)
+		o.Findings = d.list.Results
+		output, _ = d.bytes() // an empty list can be written
+	}
+	o.Output = output
+	return o
+}

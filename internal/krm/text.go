@@ -1,0 +1,139 @@
+package krm
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// CheckName checks the name of an object: a DNS subdomain, as Kubernetes wants
+// it for ConfigMaps, Secrets, volumes and claims.
+func CheckName(field, name string) error {
+	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
+		return FieldErrorf(field, "%q is not a valid name: %s", name, wrong[0])
+	}
+	return nil
+}
+
+// SetWithin replaces the whole text of a field whose content has an inner
+// structure, and reports what was changed inside: the inner place and its old
+// and new value.
+func SetWithin(list *framework.ResourceList, obj *yaml.RNode, text, inner, old, value string, path ...any) {
+	node := Lookup(obj, path...)
+	if node == nil || node.Value == text {
+		return
+	}
+	node.Value = text
+	report(list, framework.Info, obj, &framework.Field{Path: Path(path).String(), CurrentValue: old, ProposedValue: value}, "changed "+inner)
+}
+
+// Embedded is a YAML text inside a field, e.g. the registry's config.yml in a
+// ConfigMap.
+type Embedded struct {
+	Object *yaml.RNode
+	Path   Path
+	root   *yaml.RNode
+}
+
+// Embed parses the text at the path.
+func Embed(obj *yaml.RNode, path ...any) (Embedded, error) {
+	docs, err := readYAML([]byte(Text(obj, path...)))
+	if err == nil && len(docs) != 1 {
+		err = fmt.Errorf("holds %d documents, want one", len(docs))
+	}
+	if err == nil && docs[0].Content[0].Kind != yaml.MappingNode {
+		err = fmt.Errorf("%s, want a mapping", describe(docs[0].Content[0]))
+	}
+	if err != nil {
+		return Embedded{}, fmt.Errorf("%s: %s: %w", Name(obj), Path(path), err)
+	}
+	return Embedded{Object: obj, Path: path, root: yaml.NewRNode(docs[0].Content[0])}, nil
+}
+
+// Text returns the scalar at the inner path, "" where there is none.
+func (e Embedded) Text(inner ...any) string { return Text(e.root, inner...) }
+
+// Set changes one scalar of the text, which must be there, and nothing else:
+// comments, quotes and layout of the text stay.
+func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) error {
+	node := Lookup(e.root, inner...)
+	where := fmt.Sprintf("%s: %s: %s", Name(e.Object), e.Path, Path(inner))
+	if node == nil {
+		return fmt.Errorf("%s is missing", where)
+	}
+	if node.Kind != yaml.ScalarNode {
+		return fmt.Errorf("%s: %s, want a string", where, describe(node))
+	}
+	if node.Value == value {
+		return nil
+	}
+	old := node.Value
+	text, ok := splice(Text(e.Object, e.Path...), node, value)
+	if !ok {
+		return fmt.Errorf("%s cannot be changed in place: write it as a plain or quoted string on one line", where)
+	}
+	SetWithin(list, e.Object, text, Path(inner).String(), old, value, e.Path...)
+	changed, err := Embed(e.Object, e.Path...)
+	if err != nil || changed.Text(inner...) != value {
+		return fmt.Errorf("%s cannot be changed in place (%v): write it as a plain or quoted string on one line", where, err)
+	}
+	*e.root = *changed.root
+	return nil
+}
+
+var safePlain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/_.:-]*[A-Za-z0-9/]$`)
+
+// splice replaces a one-line scalar in the text it was parsed from.
+func splice(text string, node *yaml.Node, value string) (string, bool) {
+	lines := strings.SplitAfter(text, "\n")
+	if node.Line < 1 || node.Line > len(lines) || node.Anchor != "" {
+		return "", false
+	}
+	line := []rune(lines[node.Line-1])
+	if node.Column < 1 || node.Column > len(line) {
+		return "", false
+	}
+	before, rest := string(line[:node.Column-1]), string(line[node.Column-1:])
+	old, ok := source(rest, node)
+	if !ok {
+		return "", false
+	}
+	written := value
+	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !safePlain.MatchString(value) {
+		quoted, err := encode(&yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: yaml.DoubleQuotedStyle, Value: value})
+		if err != nil || bytes.Count(quoted, []byte("\n")) != 1 {
+			return "", false
+		}
+		written = strings.TrimSuffix(string(quoted), "\n")
+	}
+	if strings.HasPrefix(old, "'") && !strings.ContainsAny(value, "'\\\n") {
+		written = "'" + value + "'"
+	}
+	lines[node.Line-1] = before + written + rest[len(old):]
+	return strings.Join(lines, ""), true
+}
+
+var (
+	singleQuoted = regexp.MustCompile(`^'([^']|'')*'`)
+	doubleQuoted = regexp.MustCompile(`^"([^"\\]|\\.)*"`)
+)
+
+// source finds how the scalar at the beginning of rest is written.
+func source(rest string, node *yaml.Node) (string, bool) {
+	switch {
+	case node.Style&yaml.SingleQuotedStyle != 0:
+		old := singleQuoted.FindString(rest)
+		return old, old != ""
+	case node.Style&yaml.DoubleQuotedStyle != 0:
+		old := doubleQuoted.FindString(rest)
+		return old, old != ""
+	case node.Style&(yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0 || node.Value == "":
+		return "", false
+	}
+	return node.Value, strings.HasPrefix(rest, node.Value)
+}

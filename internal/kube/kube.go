@@ -1,0 +1,366 @@
+// Package kube knows where Kubernetes objects keep what: pod templates,
+// containers, environment, volumes, and the references between objects. It
+// knows no Harbor.
+//
+// Only objects that a function may edit are seen (krm.Editable). While
+// kustomize runs functions, references still hold the names from before a
+// namePrefix; objects are therefore found by their earlier names too.
+package kube
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// Annotations in which kustomize keeps the names of an object before it renamed
+// it, one list for names and one for namespaces.
+const (
+	previousNames      = "internal.config.kubernetes.io/previousNames"
+	previousNamespaces = "internal.config.kubernetes.io/previousNamespaces"
+)
+
+// podSpecs is where a kind keeps its pod spec.
+var podSpecs = map[string]krm.Path{
+	"Pod":                   {"spec"},
+	"PodTemplate":           {"template", "spec"},
+	"ReplicationController": {"spec", "template", "spec"},
+	"ReplicaSet":            {"spec", "template", "spec"},
+	"Deployment":            {"spec", "template", "spec"},
+	"StatefulSet":           {"spec", "template", "spec"},
+	"DaemonSet":             {"spec", "template", "spec"},
+	"Job":                   {"spec", "template", "spec"},
+	"CronJob":               {"spec", "jobTemplate", "spec", "template", "spec"},
+}
+
+// podGroups are the API groups of the kinds in podSpecs.
+var podGroups = []string{"", "apps", "batch", "extensions"}
+
+// replicated are the kinds with spec.replicas.
+var replicated = []string{"ReplicationController", "ReplicaSet", "Deployment", "StatefulSet"}
+
+// Workload is an object that makes pods.
+type Workload struct {
+	*yaml.RNode
+	Pod krm.Path // leads to the pod spec
+}
+
+// Container is a container or init container of a workload.
+type Container struct {
+	Workload
+	Path krm.Path // leads to the container
+	Name string
+}
+
+// Workloads returns the objects that make pods, in the order of the list.
+func Workloads(list *framework.ResourceList) []Workload {
+	var all []Workload
+	for _, obj := range list.Items {
+		group, version, found := strings.Cut(obj.GetApiVersion(), "/")
+		if !found {
+			group, version = "", group
+		}
+		pod, ok := podSpecs[obj.GetKind()]
+		if ok && version != "" && slices.Contains(podGroups, group) && krm.Editable(obj) {
+			all = append(all, Workload{RNode: obj, Pod: pod})
+		}
+	}
+	return all
+}
+
+// Replicated says whether the workload has a number of replicas.
+func (w Workload) Replicated() bool { return slices.Contains(replicated, w.GetKind()) }
+
+// PodLabels returns the labels that the workload's pods have.
+func (w Workload) PodLabels() map[string]string {
+	meta := append(w.Pod[:len(w.Pod)-1].Append(), "metadata", "labels")
+	return krm.Strings(w.RNode, meta...)
+}
+
+// Containers returns the containers and then the init containers.
+func (w Workload) Containers() []Container {
+	var all []Container
+	for _, list := range []string{"containers", "initContainers"} {
+		path := w.Pod.Append(list)
+		for i := range krm.Elements(w.RNode, path...) {
+			at := path.Append(i)
+			all = append(all, Container{Workload: w, Path: at, Name: krm.Text(w.RNode, at.Append("name")...)})
+		}
+	}
+	return all
+}
+
+// Image returns the image of the container.
+func (c Container) Image() string { return krm.Text(c.RNode, c.Path.Append("image")...) }
+
+// Env returns the path to an environment variable and whether it is there.
+// Where a name stands twice, the last one counts, as for the kubelet.
+func (c Container) Env(name string) (krm.Path, bool) {
+	env := c.Path.Append("env")
+	for i := len(krm.Elements(c.RNode, env...)) - 1; i >= 0; i-- {
+		if krm.Text(c.RNode, env.Append(i, "name")...) == name {
+			return env.Append(i), true
+		}
+	}
+	return nil, false
+}
+
+// Reference is a reference to one key of a ConfigMap or Secret.
+type Reference struct{ Kind, Name, Key string }
+
+// EnvSource returns the ConfigMap key that a variable is read from: the zero
+// Reference when it is not.
+func (c Container) EnvSource(name string) Reference {
+	path, ok := c.Env(name)
+	if !ok {
+		return Reference{}
+	}
+	from := path.Append("valueFrom", "configMapKeyRef")
+	r := Reference{Kind: "ConfigMap", Name: krm.Text(c.RNode, from.Append("name")...), Key: krm.Text(c.RNode, from.Append("key")...)}
+	if r.Name == "" {
+		return Reference{}
+	}
+	return r
+}
+
+// SetEnv gives the container the entry of env. A variable that is there is
+// replaced whole, so that it never holds both value and valueFrom.
+func (c Container) SetEnv(list *framework.ResourceList, entry *yaml.Node) error {
+	name := krm.Text(yaml.NewRNode(entry), "name")
+	path, ok := c.Env(name)
+	if !ok {
+		env := c.Path.Append("env")
+		path = env.Append(len(krm.Elements(c.RNode, env...)))
+	}
+	return krm.Set(list, c.RNode, entry, path...)
+}
+
+// RemoveEnv takes every entry of that name away.
+func (c Container) RemoveEnv(list *framework.ResourceList, name string) {
+	for path, ok := c.Env(name); ok; path, ok = c.Env(name) {
+		krm.Remove(list, c.RNode, path...)
+	}
+}
+
+// Mount is a volume mounted into a container.
+type Mount struct {
+	Path      krm.Path // leads to the entry of volumeMounts
+	MountPath string
+	SubPath   string   // what of the volume is mounted, "" for all of it
+	Volume    krm.Path // leads to the volume
+}
+
+// Mounts returns the mounts of the container whose volume the pod has.
+func (c Container) Mounts() []Mount {
+	var all []Mount
+	mounts, volumes := c.Path.Append("volumeMounts"), c.Pod.Append("volumes")
+	for i := range krm.Elements(c.RNode, mounts...) {
+		for j := range krm.Elements(c.RNode, volumes...) {
+			at, volume := mounts.Append(i), volumes.Append(j)
+			if krm.Text(c.RNode, at.Append("name")...) == krm.Text(c.RNode, volume.Append("name")...) {
+				all = append(all, Mount{
+					Path: at, Volume: volume,
+					MountPath: krm.Text(c.RNode, at.Append("mountPath")...),
+					SubPath:   krm.Text(c.RNode, at.Append("subPath")...),
+				})
+			}
+		}
+	}
+	return all
+}
+
+// File is a file that a ConfigMap volume puts into a container.
+type File struct {
+	Mount
+	ConfigMap string // name of the ConfigMap
+	Key       string // key in its data
+	Name      string // name of the file in the volume
+}
+
+// Path of the file in the container.
+func (f File) FilePath() string {
+	if f.SubPath == f.Name {
+		return f.MountPath
+	}
+	return path.Join(f.MountPath, f.Name)
+}
+
+// ConfigFiles returns the files that ConfigMap volumes put into the container.
+func (c Container) ConfigFiles(list *framework.ResourceList) []File {
+	var all []File
+	for _, m := range c.Mounts() {
+		source := m.Volume.Append("configMap")
+		name := krm.Text(c.RNode, source.Append("name")...)
+		if name == "" {
+			continue
+		}
+		items := source.Append("items")
+		for i := range krm.Elements(c.RNode, items...) {
+			all = append(all, File{Mount: m, ConfigMap: name,
+				Key:  krm.Text(c.RNode, items.Append(i, "key")...),
+				Name: krm.Text(c.RNode, items.Append(i, "path")...)})
+		}
+		if krm.Lookup(c.RNode, items...) != nil {
+			continue
+		}
+		if configMap := Find(list, "ConfigMap", c.GetNamespace(), name); configMap != nil {
+			for _, key := range slices.Sorted(maps.Keys(krm.Strings(configMap, "data"))) {
+				all = append(all, File{Mount: m, ConfigMap: name, Key: key, Name: key})
+			}
+		}
+	}
+	return all
+}
+
+// Claims returns the path to each claimName in the pod's volumes.
+func (w Workload) Claims() []krm.Path {
+	var all []krm.Path
+	volumes := w.Pod.Append("volumes")
+	for i := range krm.Elements(w.RNode, volumes...) {
+		claim := volumes.Append(i, "persistentVolumeClaim", "claimName")
+		if krm.Text(w.RNode, claim...) != "" {
+			all = append(all, claim)
+		}
+	}
+	return all
+}
+
+// Find returns the object that a reference from the namespace means, nil when
+// it is not in the list. An object without namespace is looked for with "".
+func Find(list *framework.ResourceList, kind, namespace, name string) *yaml.RNode {
+	for _, obj := range list.Items {
+		if obj.GetKind() == kind && krm.Editable(obj) && Called(obj, namespace, name) {
+			return obj
+		}
+	}
+	return nil
+}
+
+// Called says whether a reference by this namespace and name means the object,
+// also by a name that kustomize has since changed.
+func Called(obj *yaml.RNode, namespace, name string) bool {
+	if obj.GetName() == name && obj.GetNamespace() == namespace {
+		return true
+	}
+	annotations := obj.GetAnnotations()
+	if annotations[previousNames] == "" {
+		return false
+	}
+	names := strings.Split(annotations[previousNames], ",")
+	if obj.GetNamespace() == namespace && slices.Contains(names, name) {
+		return true
+	}
+	namespaces := strings.Split(annotations[previousNamespaces], ",")
+	for i := range min(len(names), len(namespaces)) {
+		if names[i] == name && (namespaces[i] == namespace || namespace == "" && namespaces[i] == "default") {
+			return true
+		}
+	}
+	return false
+}
+
+// Reads says whether a pod of the workload reads the ConfigMap; with a key,
+// whether it reads that key.
+func (w Workload) Reads(configMap *yaml.RNode, key string) bool {
+	if w.GetNamespace() != configMap.GetNamespace() {
+		return false
+	}
+	return reads(krm.Lookup(w.RNode, w.Pod...), configMap, key)
+}
+
+// reads looks for configMapKeyRef (one key), configMapRef (all of them) and
+// configMap (those in items, else all) below the node.
+func reads(node *yaml.Node, configMap *yaml.RNode, key string) bool {
+	if node == nil {
+		return false
+	}
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			ref := yaml.NewRNode(node.Content[i+1])
+			if !Called(configMap, configMap.GetNamespace(), krm.Text(ref, "name")) {
+				continue
+			}
+			switch node.Content[i].Value {
+			case "configMapKeyRef":
+				if key == "" || krm.Text(ref, "key") == key {
+					return true
+				}
+			case "configMapRef":
+				return true
+			case "configMap":
+				items := krm.Elements(ref, "items")
+				if key == "" || len(items) == 0 || slices.ContainsFunc(items, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "key") == key }) {
+					return true
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(node.Content, func(n *yaml.Node) bool { return reads(n, configMap, key) })
+}
+
+// Uses says whether a pod of the workload mounts the claim.
+func (w Workload) Uses(claim *yaml.RNode) bool {
+	return w.GetNamespace() == claim.GetNamespace() && slices.ContainsFunc(w.Claims(), func(p krm.Path) bool {
+		return Called(claim, claim.GetNamespace(), krm.Text(w.RNode, p...))
+	})
+}
+
+// Services returns the Services that send traffic to the workload's pods.
+func Services(list *framework.ResourceList, w Workload) []*yaml.RNode {
+	var all []*yaml.RNode
+	labels := w.PodLabels()
+	for _, obj := range list.Items {
+		selector := krm.Strings(obj, "spec", "selector")
+		if obj.GetKind() == "Service" && krm.Editable(obj) && obj.GetNamespace() == w.GetNamespace() && len(selector) > 0 && subset(selector, labels) {
+			all = append(all, obj)
+		}
+	}
+	return all
+}
+
+func subset(selector, labels map[string]string) bool {
+	for k, v := range selector {
+		if value, ok := labels[k]; !ok || value != v {
+			return false
+		}
+	}
+	return true
+}
+
+// VolumeOf returns the PersistentVolume that a claim is bound to by name
+// (volumeName, claimRef) or selector, nil when the list has none.
+func VolumeOf(list *framework.ResourceList, claim *yaml.RNode) *yaml.RNode {
+	if name := krm.Text(claim, "spec", "volumeName"); name != "" {
+		return Find(list, "PersistentVolume", "", name)
+	}
+	var bySelector *yaml.RNode
+	for _, pv := range list.Items {
+		if pv.GetKind() != "PersistentVolume" || !krm.Editable(pv) {
+			continue
+		}
+		if name := krm.Text(pv, "spec", "claimRef", "name"); name != "" {
+			if Called(claim, krm.Text(pv, "spec", "claimRef", "namespace"), name) {
+				return pv
+			}
+			continue
+		}
+		if bySelector == nil && Selects(claim, pv) {
+			bySelector = pv
+		}
+	}
+	return bySelector
+}
+
+// Selects says whether the claim has a selector of labels and it fits the
+// volume.
+func Selects(claim, pv *yaml.RNode) bool {
+	labels := krm.Strings(claim, "spec", "selector", "matchLabels")
+	expressions := krm.Elements(claim, "spec", "selector", "matchExpressions")
+	return len(labels) > 0 && len(expressions) == 0 && subset(labels, pv.GetLabels())
+}
