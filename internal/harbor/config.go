@@ -137,9 +137,16 @@ func (p Password) Validate() error {
 	return nil
 }
 
-// WarnLiteral reports that a password stands in a ConfigMap.
-func WarnLiteral(list *framework.ResourceList, configMap *yaml.RNode, key string) {
-	krm.Warn(list, configMap, krm.Path{"data", key}, "holds a password that everybody who can read the manifests can read: put it into a Secret and set password.secretName and password.secretKey instead of password.value")
+// WarnLiteral reports that the password in a variable stands in a ConfigMap.
+func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
+	source := c.EnvSource(variable)
+	configMap, err := c.configMap(list, source.Name)
+	if err != nil {
+		return err
+	}
+	krm.Warn(list, configMap, krm.Path{"data", source.Key}, "holds a password that everybody who reads the manifests can see: "+
+		"put it into a Secret and set password.secretName and password.secretKey instead of password.value")
+	return nil
 }
 
 // Entry returns the Service through which clients reach Harbor: the one in

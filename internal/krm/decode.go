@@ -85,6 +85,10 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 			d.fail(join(path, f.Name), "is missing")
 			continue
 		}
+		if present && isNull(value) && f.Type.Kind() == reflect.Pointer {
+			d.fail(join(path, f.Name), "is empty: write {} for its defaults, or leave it out")
+			continue
+		}
 		d.value(join(path, f.Name), value, v.FieldByIndex(f.Index), f.Default)
 	}
 	for i := 0; i+1 < len(content); i += 2 {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Runner is the settings of a function, decoded from spec of its function
@@ -125,6 +126,22 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Message }
 func (e *FieldError) inConfig() *FieldError {
 	e.rooted = true
 	return e
+}
+
+// ObjectError says what is wrong with one of the items.
+type ObjectError struct {
+	Object  *yaml.RNode
+	Field   Path // nil: the object as a whole
+	Message string
+}
+
+// Fault makes an ObjectError.
+func Fault(obj *yaml.RNode, field Path, format string, args ...any) *ObjectError {
+	return &ObjectError{Object: obj, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func (e *ObjectError) Error() string {
+	return strings.TrimSuffix(Name(e.Object)+" "+e.Field.String(), " ") + ": " + e.Message
 }
 
 // Under puts the FieldErrors in err below a section of the settings.

@@ -126,25 +126,39 @@ func specOf(config *yaml.RNode, text bool) (*yaml.Node, error) {
 
 // findings turns an error into error findings, one for each that was joined.
 func findings(config *yaml.RNode, err error) framework.Results {
-	var all framework.Results
+	list := &framework.ResourceList{}
 	for _, single := range split(err) {
-		result := &framework.Result{Severity: framework.Error, Message: single.Error(), ResourceRef: reference(config), File: fileOf(config)}
-		if field := (*FieldError)(nil); errors.As(single, &field) {
-			path := field.Field
-			if !field.rooted && (config == nil || config.GetKind() != "ConfigMap") {
-				path = join("spec", path)
-			} else if !field.rooted {
-				path = join("data", step(path))
+		var setting *FieldError
+		var fault *ObjectError
+		switch {
+		case errors.As(single, &setting):
+			path := setting.path(config)
+			report(list, framework.Error, config, &framework.Field{Path: path}, setting.Message)
+			if last := list.Results[len(list.Results)-1]; last.Field == nil {
+				last.Message = path + ": " + last.Message
 			}
-			result.Message = path + ": " + field.Message
-			if result.ResourceRef != nil {
-				result.Field = &framework.Field{Path: path}
-				result.Message = field.Message
+		case errors.As(single, &fault):
+			var field *framework.Field
+			if len(fault.Field) > 0 {
+				field = &framework.Field{Path: fault.Field.String()}
 			}
+			report(list, framework.Error, fault.Object, field, fault.Message)
+		default:
+			report(list, framework.Error, config, nil, single.Error())
 		}
-		all = append(all, result)
 	}
-	return all
+	return list.Results
+}
+
+// path is the field as seen from the root of the function config.
+func (e *FieldError) path(config *yaml.RNode) string {
+	switch {
+	case e.rooted:
+		return e.Field
+	case config != nil && config.GetKind() == "ConfigMap":
+		return join("data", step(e.Field))
+	}
+	return join("spec", e.Field)
 }
 
 // warnings are the findings that stay true when the edits are dropped.

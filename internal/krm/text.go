@@ -3,7 +3,9 @@ package krm
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -16,6 +18,18 @@ import (
 func CheckName(field, name string) error {
 	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
 		return FieldErrorf(field, "%q is not a valid name: %s", name, wrong[0])
+	}
+	return nil
+}
+
+// CheckAddress checks host:port.
+func CheckAddress(field, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || strings.ContainsAny(host, " ,/") {
+		return FieldErrorf(field, "%q is not host:port", address)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return FieldErrorf(field, "%q: port %q is outside 1-65535", address, port)
 	}
 	return nil
 }

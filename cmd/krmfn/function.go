@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// newFunction is the command of one function.
+func newFunction(s streams, f krm.Function, verbose *bool) *cobra.Command {
+	return &cobra.Command{
+		Use:     f.Name + " [CONFIG FILE...]",
+		Short:   f.Summary(),
+		Long:    f.Manual,
+		GroupID: "functions",
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch len(args) {
+			case 0:
+				return runList(s, f.Name, *verbose)
+			case 1:
+				return errors.New("give the manifests too: files, or - for stdin")
+			}
+			return runFiles(s, f.Name, args, *verbose)
+		},
+	}
+}
+
+// runFiles runs the function with the config in the first file on the manifests
+// in the others.
+func runFiles(s streams, name string, paths []string, verbose bool) error {
+	var files []krm.File
+	for i, p := range paths {
+		if p == "-" && slices.Contains(paths[:i], "-") {
+			return errors.New("- stands for stdin and can be given once")
+		}
+		file, err := read(s, p)
+		if err != nil {
+			return err
+		}
+		files = append(files, file)
+	}
+	return write(s, functions.Catalog.RunFiles(name, files[0], files[1:]), verbose)
+}
+
+func read(s streams, path string) (krm.File, error) {
+	if path == "-" {
+		content, err := io.ReadAll(s.in)
+		if err != nil {
+			return krm.File{}, fmt.Errorf("reading stdin: %w", err)
+		}
+		return krm.File{Name: "stdin", Content: content}, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return krm.File{}, fmt.Errorf("reading %w", err)
+	}
+	return krm.File{Name: path, Content: content}, nil
+}

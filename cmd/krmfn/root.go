@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// version is set when a release is built.
+var version = "dev"
+
+func newRoot(s streams) *cobra.Command {
+	var verbose bool
+	root := &cobra.Command{
+		Use:   "krmfn",
+		Short: "KRM functions that make Harbor on Kubernetes highly available",
+		Long: `krmfn makes the manifests of a single-node Harbor highly available.
+
+Without arguments it is a KRM function: it reads a ResourceList on stdin, runs
+the function that functionConfig names, and writes the ResourceList to stdout.
+kustomize, kpt and Argo CD run it like that.`,
+		Example: `  krmfn render overlays/harbor-1.2-ha
+  krmfn set-replicas config.yaml manifests/*.yaml
+  kubectl get rc,svc,cm,pvc,pv -o yaml | krmfn set-replicas config.yaml -`,
+		Version:       versionString(),
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+				return cmd.Help()
+			}
+			return runList(s, "", verbose)
+		},
+	}
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().BoolVarP(&verbose, "verbose", "v", false, "show info findings too: one line on stderr for each edit")
+	root.AddGroup(
+		&cobra.Group{ID: "functions", Title: "Functions:"},
+		&cobra.Group{ID: "commands", Title: "Commands:"},
+	)
+	root.SetHelpCommandGroupID("commands")
+	root.AddCommand(newRender(s, &verbose), newList(s))
+	for _, f := range functions.Catalog.Functions {
+		root.AddCommand(newFunction(s, f, &verbose))
+	}
+	return root
+}
+
+func versionString() string {
+	if version == "dev" {
+		if info, ok := debug.ReadBuildInfo(); ok && strings.HasPrefix(info.Main.Version, "v") {
+			return info.Main.Version
+		}
+	}
+	return version
+}
+
+// runList is the KRM function: a ResourceList in, a ResourceList out.
+func runList(s streams, name string, verbose bool) error {
+	in, err := io.ReadAll(s.in)
+	if err != nil {
+		return fmt.Errorf("reading stdin: %w", err)
+	}
+	return write(s, functions.Catalog.Run(in, name), verbose)
+}
+
+// write puts the result on stdout in one piece, and what there is to say about
+// it on stderr.
+func write(s streams, o krm.Outcome, verbose bool) error {
+	if _, err := s.out.Write(o.Output); err != nil {
+		return fmt.Errorf("writing stdout: %w", err)
+	}
+	printFindings(s.err, o, verbose)
+	if o.Failed() {
+		return errFindings
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+// Package exposenodeport makes Harbor reachable on one port of every node.
+//
+// The Service in front of nginx becomes a NodePort Service with that port. The
+// URL that Harbor tells its clients has to carry the same port, or docker login
+// follows a token realm that nobody answers (harbor#1994, harbor#6319):
+// set-endpoint sets it.
+package exposenodeport
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is expose-node-port.
+var Function = krm.Function{Name: "expose-node-port", Manual: manual, New: func() krm.Runner { return &ExposeNodePort{} }}
+
+// ExposeNodePort is the settings.
+type ExposeNodePort struct {
+	// Port on every node.
+	Port int `yaml:"port" required:"true"`
+	// Name of the Service, where it is not the one in front of nginx.
+	Service string `yaml:"service"`
+	// Name of the Service's port, where it is not the one named http or numbered
+	// 80.
+	PortName string `yaml:"portName"`
+	// Ports that the cluster gives to nodes (kube-apiserver
+	// --service-node-port-range).
+	Range string `yaml:"range" default:"30000-32767"`
+}
+
+// Validate checks the port against the range.
+func (s *ExposeNodePort) Validate() error {
+	from, to, ok := strings.Cut(s.Range, "-")
+	low, err1 := strconv.Atoi(from)
+	high, err2 := strconv.Atoi(to)
+	if !ok || err1 != nil || err2 != nil || low < 1 || high > 65535 || low > high {
+		return krm.FieldErrorf("range", "%q is not a range of ports such as 30000-32767", s.Range)
+	}
+	if s.Port < low || s.Port > high {
+		return krm.FieldErrorf("port", "%d is outside %s", s.Port, s.Range)
+	}
+	return nil
+}
+
+// Run changes the Service.
+func (s *ExposeNodePort) Run(list *framework.ResourceList) error {
+	service, err := s.find(list)
+	if err != nil {
+		return err
+	}
+	if krm.Text(service, "spec", "clusterIP") == "None" || krm.Text(service, "spec", "type") == "ExternalName" {
+		return krm.Fault(service, krm.Path{"spec"}, "is a headless or ExternalName Service, which cannot have a node port")
+	}
+	port, err := s.port(service)
+	if err != nil {
+		return err
+	}
+	if err := s.free(list, service, port); err != nil {
+		return err
+	}
+	if err := krm.Set(list, service, "NodePort", "spec", "type"); err != nil {
+		return err
+	}
+	return krm.Set(list, service, s.Port, port.Append("nodePort")...)
+}
+
+func (s *ExposeNodePort) find(list *framework.ResourceList) (*yaml.RNode, error) {
+	if s.Service == "" {
+		return harbor.Entry(list)
+	}
+	var names []string
+	for _, obj := range list.Items {
+		if obj.GetKind() != "Service" || !krm.Editable(obj) {
+			continue
+		}
+		if obj.GetName() == s.Service {
+			return obj, nil
+		}
+		names = append(names, obj.GetName())
+	}
+	return nil, krm.FieldErrorf("service", "there is no Service %s, there are %s", s.Service, strings.Join(names, ", "))
+}
+
+// port leads to the port of the Service that gets the node port.
+func (s *ExposeNodePort) port(service *yaml.RNode) (krm.Path, error) {
+	ports := krm.Path{"spec", "ports"}
+	var described []string
+	for i, n := range krm.Elements(service, ports...) {
+		port := yaml.NewRNode(n)
+		name, number := krm.Text(port, "name"), krm.Text(port, "port")
+		if s.PortName != "" && name == s.PortName || s.PortName == "" && (name == "http" || number == "80") {
+			return ports.Append(i), nil
+		}
+		described = append(described, fmt.Sprintf("%s (%s)", name, number))
+	}
+	if len(described) == 1 && s.PortName == "" {
+		return ports.Append(0), nil
+	}
+	return nil, krm.FieldErrorf("portName", "%s has no port %q, it has %s", krm.Name(service), s.PortName, strings.Join(described, ", "))
+}
+
+// free checks that no other port of a Service has the node port.
+func (s *ExposeNodePort) free(list *framework.ResourceList, service *yaml.RNode, port krm.Path) error {
+	for _, obj := range list.Items {
+		if obj.GetKind() != "Service" || !krm.Editable(obj) {
+			continue
+		}
+		for i, n := range krm.Elements(obj, "spec", "ports") {
+			taken := krm.Text(yaml.NewRNode(n), "nodePort") == strconv.Itoa(s.Port)
+			if taken && (obj != service || i != port[len(port)-1]) {
+				return krm.FieldErrorf("port", "%d is the node port of %s already", s.Port, krm.Name(obj))
+			}
+		}
+	}
+	return nil
+}

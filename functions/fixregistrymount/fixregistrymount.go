@@ -1,0 +1,127 @@
+// Package fixregistrymount makes the registry read the configuration that is
+// mounted for it.
+//
+// Harbor 1.2's manifests mount it at /etc/docker/registry, but images of the tag
+// 2.6.2-photon that were built since November 2017 read /etc/registry. Such a
+// registry starts with its built-in configuration: it asks nobody for a password
+// and keeps the images in the container, where they are lost with the pod
+// (harbor#3637, harbor#4200).
+//
+// The mount and auth.token.rootcertbundle in config.yml, which has to move with
+// it, go to /etc/registry. command and args are pinned, because the entrypoint
+// of these images does a chown on the mount, which is read-only since Kubernetes
+// 1.9.4, and the registry never starts (harbor#4496, harbor#5568). Pinned, the
+// registry runs as the user of the image, root.
+package fixregistrymount
+
+import (
+	_ "embed"
+	"errors"
+	"path"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is fix-registry-mount.
+var Function = krm.Function{Name: "fix-registry-mount", Manual: manual, New: func() krm.Runner { return &FixRegistryMount{} }}
+
+// FixRegistryMount is the settings.
+type FixRegistryMount struct {
+	// Whether command and args of the container are pinned, so that it no longer
+	// matters what the image's entrypoint does.
+	PinCommand bool `yaml:"pinCommand" default:"true"`
+}
+
+// Where every build of the image since 6f335bdb1a (harbor, 2017-11-02) looks for
+// its configuration, and where the program is in all of them
+// (make/photon/registry).
+const (
+	directory = "/etc/registry"
+	program   = "/usr/bin/registry"
+)
+
+// Run moves the mounts, changes config.yml and pins the command.
+func (s *FixRegistryMount) Run(list *framework.ResourceList) error {
+	registries, err := harbor.Find(list, harbor.Registry)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range registries {
+		errs = append(errs, s.fix(list, c))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *FixRegistryMount) fix(list *framework.ResourceList, c harbor.Component) error {
+	config, err := c.ConfigFile(list, "config.yml")
+	if err != nil {
+		return err
+	}
+	old := path.Dir(config.FilePath())
+	if err := moveMounts(list, c, old); err != nil {
+		return err
+	}
+	if err := moveCertificate(list, c, config); err != nil || !s.PinCommand {
+		return err
+	}
+	if err := krm.Set(list, c.RNode, krm.List(program), c.Path.Append("command")...); err != nil {
+		return err
+	}
+	return krm.Set(list, c.RNode, krm.List("serve", path.Join(directory, "config.yml")), c.Path.Append("args")...)
+}
+
+// moveMounts moves what is mounted at or below the old directory.
+func moveMounts(list *framework.ResourceList, c harbor.Component, old string) error {
+	for _, m := range c.Mounts() {
+		below, found := strings.CutPrefix(path.Clean(m.MountPath), old)
+		if !found || below != "" && below[0] != '/' {
+			continue
+		}
+		if err := krm.Set(list, c.RNode, directory+below, m.Path.Append("mountPath")...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveCertificate makes rootcertbundle name the file that the mounts deliver.
+func moveCertificate(list *framework.ResourceList, c harbor.Component, config harbor.ConfigFile) error {
+	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
+	if err != nil {
+		return err
+	}
+	certificate := embedded.Text("auth", "token", "rootcertbundle")
+	if certificate == "" {
+		krm.Warn(list, config.ConfigMap, krm.Path{"data", config.Key},
+			"has no auth.token.rootcertbundle: a registry without token authentication lets everybody push and pull")
+		return nil
+	}
+	moved := ""
+	for _, file := range c.ConfigFiles(list) {
+		switch {
+		case file.FilePath() == certificate:
+			return nil
+		case path.Base(file.Name) == path.Base(certificate):
+			moved = file.FilePath()
+		}
+	}
+	for _, m := range c.Mounts() {
+		// A certificate from elsewhere, e.g. from a Secret, is left alone.
+		if m.MountPath == certificate || strings.HasPrefix(certificate, path.Clean(m.MountPath)+"/") && m.MountPath != directory {
+			return nil
+		}
+	}
+	if moved == "" {
+		return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key},
+			"auth.token.rootcertbundle is %s, which no mount of %s delivers", certificate, krm.Name(c.RNode))
+	}
+	return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
+}

@@ -1,0 +1,104 @@
+// Package harborha makes a Harbor highly available from one config: it runs the
+// other functions, each with a section of the settings, in one process and in a
+// fixed order.
+//
+// A section that is left out is not run. `registryMount: {}` runs one with its
+// defaults. All settings are checked before anything is edited, and all that is
+// wrong is reported at once.
+package harborha
+
+import (
+	_ "embed"
+	"errors"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/functions/exposenodeport"
+	"krmfn.dev/harbor/functions/fixregistrymount"
+	"krmfn.dev/harbor/functions/injectredis"
+	"krmfn.dev/harbor/functions/setendpoint"
+	"krmfn.dev/harbor/functions/setreplicas"
+	"krmfn.dev/harbor/functions/usecephfs"
+	"krmfn.dev/harbor/functions/useexternaldatabase"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is harbor-ha.
+var Function = krm.Function{Name: "harbor-ha", Manual: manual, New: func() krm.Runner { return &HarborHA{} }}
+
+// HarborHA is the settings. The sections run in this order.
+type HarborHA struct {
+	// The settings of set-replicas.
+	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
+	// The settings of use-cephfs.
+	CephFS *usecephfs.UseCephFS `yaml:"cephFS"`
+	// The settings of fix-registry-mount.
+	RegistryMount *fixregistrymount.FixRegistryMount `yaml:"registryMount"`
+	// The settings of inject-redis.
+	Redis *injectredis.InjectRedis `yaml:"redis"`
+	// The settings of use-external-database.
+	Database *useexternaldatabase.UseExternalDatabase `yaml:"database"`
+	// The settings of expose-node-port.
+	NodePort *exposenodeport.ExposeNodePort `yaml:"nodePort"`
+	// The settings of set-endpoint.
+	Endpoint *setendpoint.SetEndpoint `yaml:"endpoint"`
+}
+
+type section struct {
+	name string
+	krm.Runner
+}
+
+// sections are those that the settings hold, in the order in which they run.
+func (h *HarborHA) sections() []section {
+	var all []section
+	if len(h.SetReplicas.Replicas) > 0 {
+		all = append(all, section{"", &h.SetReplicas})
+	}
+	if h.CephFS != nil {
+		all = append(all, section{"cephFS", h.CephFS})
+	}
+	if h.RegistryMount != nil {
+		all = append(all, section{"registryMount", h.RegistryMount})
+	}
+	if h.Redis != nil {
+		all = append(all, section{"redis", h.Redis})
+	}
+	if h.Database != nil {
+		all = append(all, section{"database", h.Database})
+	}
+	if h.NodePort != nil {
+		all = append(all, section{"nodePort", h.NodePort})
+	}
+	if h.Endpoint != nil {
+		all = append(all, section{"endpoint", h.Endpoint})
+	}
+	return all
+}
+
+// Validate checks the settings of every section.
+func (h *HarborHA) Validate() error {
+	sections := h.sections()
+	if len(sections) == 0 {
+		return errors.New("spec: there is nothing to do, want at least one section (krmfn help harbor-ha lists them)")
+	}
+	var errs []error
+	for _, s := range sections {
+		if v, ok := s.Runner.(krm.Validator); ok {
+			errs = append(errs, krm.Under(s.name, v.Validate()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Run runs the sections.
+func (h *HarborHA) Run(list *framework.ResourceList) error {
+	var errs []error
+	for _, s := range h.sections() {
+		errs = append(errs, krm.Under(s.name, s.Run(list)))
+	}
+	return errors.Join(errs...)
+}

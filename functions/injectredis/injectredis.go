@@ -1,0 +1,128 @@
+// Package injectredis makes all replicas of the ui keep their sessions in one
+// Redis.
+//
+// Without it each ui keeps sessions in its own memory, and with more than one
+// replica users are logged out at every other click (harbor#2171). The ui of
+// Harbor 1.x reads the environment variable _REDIS_URL, which is no URL but
+// address,pool size,password,database.
+//
+// A password from a Secret is read into REDIS_PASSWORD, and Kubernetes puts it
+// into _REDIS_URL when the pod starts. A literal password goes to the ui's
+// ConfigMap. It must not hold a comma; a wrong one makes the ui panic at start
+// (harbor#6299).
+package injectredis
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is inject-redis.
+var Function = krm.Function{Name: "inject-redis", Manual: manual, New: func() krm.Runner { return &InjectRedis{} }}
+
+// InjectRedis is the settings.
+type InjectRedis struct {
+	// Redis server as host:port, without a scheme.
+	Address string `yaml:"address" required:"true"`
+	// Number of connections that each ui keeps open.
+	PoolSize int `yaml:"poolSize" default:"100"`
+	// Number of the Redis database, 0 to 15.
+	Database int `yaml:"database" default:"0"`
+	// Password of the Redis server; left out for one without.
+	Password harbor.Password `yaml:"password"`
+}
+
+// Names of the variable that the ui reads (Harbor v1.2.0, src/ui/main.go) and of
+// the one that brings the password from a Secret.
+const (
+	redisURL      = "_REDIS_URL"
+	redisPassword = "REDIS_PASSWORD"
+)
+
+// Validate checks that the parts fit the grammar of _REDIS_URL: the session
+// store silently takes 100 connections or database 0 for what it cannot read
+// (beego, session/redis).
+func (s *InjectRedis) Validate() error {
+	var errs []error
+	if strings.Contains(s.Address, "://") {
+		errs = append(errs, krm.FieldErrorf("address", "%q has a scheme, want host:port", s.Address))
+	} else if err := krm.CheckAddress("address", s.Address); err != nil {
+		errs = append(errs, err)
+	}
+	if s.PoolSize < 1 {
+		errs = append(errs, krm.FieldErrorf("poolSize", "%d is not positive", s.PoolSize))
+	}
+	if s.Database < 0 || s.Database > 15 {
+		errs = append(errs, krm.FieldErrorf("database", "%d is outside 0-15", s.Database))
+	}
+	if err := s.Password.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if strings.ContainsAny(s.Password.Value, ",\n") {
+		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma or a line break, which %s cannot carry: choose another password", redisURL))
+	}
+	return errors.Join(errs...)
+}
+
+// Run gives every ui the variable.
+func (s *InjectRedis) Run(list *framework.ResourceList) error {
+	uis, err := harbor.Find(list, harbor.UI)
+	if err != nil {
+		return err
+	}
+	for _, ui := range uis {
+		if s.Password.FromSecret() {
+			err = s.fromSecret(list, ui)
+		} else {
+			err = s.literal(list, ui)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *InjectRedis) url(password string) string {
+	return fmt.Sprintf("%s,%d,%s,%d", s.Address, s.PoolSize, password, s.Database)
+}
+
+func (s *InjectRedis) literal(list *framework.ResourceList, ui harbor.Component) error {
+	if err := ui.SetVariable(list, redisURL, s.url(s.Password.Value), true); err != nil {
+		return err
+	}
+	ui.RemoveEnv(list, redisPassword)
+	if s.Password.Value == "" {
+		return nil
+	}
+	return ui.WarnLiteral(list, redisURL)
+}
+
+// fromSecret writes the two variables in the order that they need: only
+// variables that come before can be referred to.
+func (s *InjectRedis) fromSecret(list *framework.ResourceList, ui harbor.Component) error {
+	source := ui.EnvSource(redisURL)
+	if err := ui.SetSecretVariable(list, redisPassword, s.Password.SecretName, s.Password.SecretKey); err != nil {
+		return err
+	}
+	if url, ok := ui.Env(redisURL); ok {
+		if password, _ := ui.Env(redisPassword); url[len(url)-1].(int) < password[len(password)-1].(int) {
+			ui.RemoveEnv(list, redisURL)
+		}
+	}
+	if err := ui.SetEnv(list, krm.Map("name", redisURL, "value", s.url("$("+redisPassword+")"))); err != nil {
+		return err
+	}
+	ui.DropKey(list, source)
+	return nil
+}

@@ -1,0 +1,153 @@
+// Package setendpoint makes one external URL known to everybody who needs it.
+//
+// Harbor tells its clients where to log in and to push: the adminserver with
+// EXT_ENDPOINT, the registry with auth.token.realm, nginx with server_name. If
+// one of them differs, or lacks the port that clients use, docker login fails
+// (harbor#1994, harbor#6319).
+//
+// Where the Service in front of nginx has a node port, the URL has to carry it.
+package setendpoint
+
+import (
+	_ "embed"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is set-endpoint.
+var Function = krm.Function{Name: "set-endpoint", Manual: manual, New: func() krm.Runner { return &SetEndpoint{} }}
+
+// SetEndpoint is the settings.
+type SetEndpoint struct {
+	// URL that users and docker clients reach Harbor by: scheme, host, and the
+	// port unless it is the scheme's own.
+	URL string `yaml:"url" required:"true"`
+}
+
+// Validate checks that the URL is scheme, host and port, nothing else.
+func (s *SetEndpoint) Validate() error {
+	u, err := url.Parse(s.URL)
+	switch {
+	case err != nil:
+		return krm.FieldErrorf("url", "%q is not a URL such as http://hub.example.com:31777", s.URL)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return krm.FieldErrorf("url", "%q begins with neither http:// nor https://", s.URL)
+	case u.User != nil:
+		return krm.FieldErrorf("url", "holds a user, want scheme, host and port only")
+	case u.Hostname() == "" || strings.ContainsAny(u.Host, " ;{}'\"$"):
+		return krm.FieldErrorf("url", "%q has no host name", s.URL)
+	case u.Scheme+"://"+u.Host != s.URL:
+		return krm.FieldErrorf("url", "%q holds more than scheme, host and port, want %s://%s", s.URL, u.Scheme, u.Host)
+	case u.Port() == "" && strings.HasSuffix(u.Host, ":"):
+		return krm.FieldErrorf("url", "%q has no port behind the colon", s.URL)
+	case u.Port() != "":
+		return krm.CheckAddress("url", u.Host)
+	}
+	return nil
+}
+
+// Run changes the three places.
+func (s *SetEndpoint) Run(list *framework.ResourceList) error {
+	if err := s.checkNodePort(list); err != nil {
+		return err
+	}
+	adminServers, err := harbor.Find(list, harbor.AdminServer)
+	if err != nil {
+		return err
+	}
+	for _, c := range adminServers {
+		if err := c.SetVariable(list, "EXT_ENDPOINT", s.URL, false); err != nil {
+			return err
+		}
+	}
+	registries, err := harbor.Find(list, harbor.Registry)
+	if err != nil {
+		return err
+	}
+	for _, c := range registries {
+		if err := s.setRealm(list, c); err != nil {
+			return err
+		}
+	}
+	proxies, err := harbor.Find(list, harbor.Nginx)
+	if err != nil {
+		return err
+	}
+	for _, c := range proxies {
+		if err := s.setServerName(list, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNodePort compares the port of the URL with the node port.
+func (s *SetEndpoint) checkNodePort(list *framework.ResourceList) error {
+	service, err := harbor.Entry(list)
+	if err != nil || krm.Text(service, "spec", "type") != "NodePort" {
+		return nil // reached in another way, e.g. an Ingress
+	}
+	var ports []string
+	for _, n := range krm.Elements(service, "spec", "ports") {
+		if port := krm.Text(yaml.NewRNode(n), "nodePort"); port == s.port() {
+			return nil
+		} else if port != "" {
+			ports = append(ports, port)
+		}
+	}
+	if len(ports) == 0 {
+		return nil // Kubernetes chooses one
+	}
+	return krm.FieldErrorf("url", "%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers (harbor#1994, harbor#6319)",
+		s.URL, s.port(), krm.Name(service), strings.Join(ports, ", "))
+}
+
+func (s *SetEndpoint) port() string {
+	u, _ := url.Parse(s.URL) // checked by Validate
+	if u.Port() != "" {
+		return u.Port()
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+func (s *SetEndpoint) setRealm(list *framework.ResourceList, c harbor.Component) error {
+	config, err := c.ConfigFile(list, "config.yml")
+	if err != nil {
+		return err
+	}
+	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
+	if err != nil {
+		return err
+	}
+	return embedded.Set(list, s.URL+"/service/token", "auth", "token", "realm")
+}
+
+var serverName = regexp.MustCompile(`(?m)^(\s*server_name\s+)([^;]*[^;\s])(\s*;)`)
+
+// setServerName writes host and port, as the templates of Harbor do: nginx
+// compares without the port, but its only server answers whatever the name.
+func (s *SetEndpoint) setServerName(list *framework.ResourceList, c harbor.Component) error {
+	config, err := c.ConfigFile(list, "nginx.conf")
+	if err != nil {
+		return err
+	}
+	old := serverName.FindStringSubmatch(config.Text())
+	if old == nil {
+		return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key}, "has no server_name")
+	}
+	host := s.URL[strings.Index(s.URL, "://")+3:]
+	text := serverName.ReplaceAllString(config.Text(), fmt.Sprintf("${1}%s${3}", host))
+	krm.SetWithin(list, config.ConfigMap, text, "server_name", old[2], host, "data", config.Key)
+	return nil
+}

@@ -1,0 +1,369 @@
+// Package usecephfs moves PersistentVolumes to CephFS, so that pods on all nodes
+// share them.
+//
+// The PersistentVolume of each claim is found through the claim's volumeName or
+// selector or the volume's claimRef; a claim without one gets one. What is left
+// of the old source goes. Both get ReadWriteMany, the size and storageClassName
+// "", without which a default StorageClass takes the claim and it never binds;
+// the volume is retained when the claim is deleted.
+//
+// csi is for clusters of today: a static volume of the ceph-csi driver, which
+// wants a Secret with userID and userKey. inTree is the volume plugin inside
+// Kubernetes, gone since 1.31 (kubernetes#124544).
+//
+// The source of a volume and the spec of a claim cannot be changed on a live
+// cluster: there, name gives both a new name, which every pod template follows,
+// and the data has to be copied.
+package usecephfs
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is use-cephfs.
+var Function = krm.Function{Name: "use-cephfs", Manual: manual, New: func() krm.Runner { return &UseCephFS{} }}
+
+// UseCephFS is the settings: volumes, and exactly one of csi and inTree.
+type UseCephFS struct {
+	// What becomes of the volume of each PersistentVolumeClaim, by its name.
+	Volumes map[string]Volume `yaml:"volumes" required:"true"`
+	// The ceph-csi driver.
+	CSI *CSI `yaml:"csi"`
+	// The volume plugin inside Kubernetes up to 1.30.
+	InTree *InTree `yaml:"inTree"`
+}
+
+// Volume is what becomes of one claim and its volume.
+type Volume struct {
+	// Folder in the file system, an absolute path. It has to exist.
+	Path string `yaml:"path" required:"true"`
+	// Size of the volume and the claim, e.g. `100Gi`; as it is when left out.
+	Size string `yaml:"size"`
+	// New name of both the PersistentVolume and the claim.
+	Name string `yaml:"name"`
+}
+
+// CSI is a static volume of the ceph-csi driver (ceph-csi docs/static-pvc.md).
+type CSI struct {
+	// Name of the driver; with Rook it begins with the operator's namespace.
+	Driver string `yaml:"driver" default:"cephfs.csi.ceph.com"`
+	// Cluster as the driver's configuration calls it.
+	ClusterID string `yaml:"clusterID" required:"true"`
+	// Name of the file system.
+	FSName string `yaml:"fsName" required:"true"`
+	// Secret with userID and userKey.
+	Secret Secret `yaml:"secret"`
+	// Way to mount: kernel or fuse; the driver's own choice when left out.
+	Mounter string `yaml:"mounter"`
+}
+
+// Secret is the name of a Secret.
+type Secret struct {
+	// Name of the Secret.
+	Name string `yaml:"name" required:"true"`
+	// Namespace of the Secret.
+	Namespace string `yaml:"namespace" required:"true"`
+}
+
+// InTree is a volume of the plugin inside Kubernetes.
+type InTree struct {
+	// Ceph monitors, each host:port.
+	Monitors []string `yaml:"monitors" required:"true"`
+	// Ceph user.
+	User string `yaml:"user" default:"admin"`
+	// Secret with the user's key under `key`, in the namespace of the claim.
+	SecretName string `yaml:"secretName" required:"true"`
+	// Whether the volume is mounted read-only.
+	ReadOnly bool `yaml:"readOnly" default:"false"`
+}
+
+// Validate checks the settings.
+func (s *UseCephFS) Validate() error {
+	var errs []error
+	switch {
+	case s.CSI == nil && s.InTree == nil:
+		errs = append(errs, krm.FieldErrorf("csi", "is missing, or inTree for Kubernetes up to 1.30"))
+	case s.CSI != nil && s.InTree != nil:
+		errs = append(errs, krm.FieldErrorf("inTree", "stands beside csi, want one of them"))
+	case s.CSI != nil:
+		errs = append(errs, s.CSI.validate())
+	default:
+		errs = append(errs, s.InTree.validate())
+	}
+	if len(s.Volumes) == 0 {
+		errs = append(errs, krm.FieldErrorf("volumes", "is empty, want at least one PersistentVolumeClaim"))
+	}
+	paths, names := map[string]string{}, map[string]string{}
+	for _, claim := range s.claims() {
+		v := s.Volumes[claim]
+		errs = append(errs, v.validate("volumes."+claim))
+		if first, ok := paths[v.Path]; ok {
+			errs = append(errs, krm.FieldErrorf("volumes."+claim+".path", "%s is the path of %s already: two volumes would write over each other", v.Path, first))
+		}
+		if first, ok := names[v.Name]; ok && v.Name != "" {
+			errs = append(errs, krm.FieldErrorf("volumes."+claim+".name", "%s is the name of %s already", v.Name, first))
+		}
+		paths[v.Path], names[v.Name] = claim, claim
+	}
+	return errors.Join(errs...)
+}
+
+func (s *UseCephFS) claims() []string { return slices.Sorted(maps.Keys(s.Volumes)) }
+
+func (v Volume) validate(field string) error {
+	var errs []error
+	switch {
+	case !path.IsAbs(v.Path):
+		errs = append(errs, krm.FieldErrorf(field+".path", "%q is not absolute, want it to begin with /", v.Path))
+	case slices.Contains(strings.Split(v.Path, "/"), ".."):
+		errs = append(errs, krm.FieldErrorf(field+".path", "%q holds .., want the path itself", v.Path))
+	case path.Clean(v.Path) != v.Path:
+		errs = append(errs, krm.FieldErrorf(field+".path", "%q is not clean, want %s", v.Path, path.Clean(v.Path)))
+	}
+	if v.Size != "" {
+		if q, err := resource.ParseQuantity(v.Size); err != nil || q.Sign() <= 0 {
+			errs = append(errs, krm.FieldErrorf(field+".size", "%q is not a size such as 100Gi", v.Size))
+		}
+	}
+	if v.Name != "" {
+		errs = append(errs, krm.CheckName(field+".name", v.Name))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *CSI) validate() error {
+	var errs []error
+	if c.Mounter != "" && c.Mounter != "kernel" && c.Mounter != "fuse" {
+		errs = append(errs, krm.FieldErrorf("csi.mounter", "%q is neither kernel nor fuse", c.Mounter))
+	}
+	for _, f := range [][2]string{{"csi.driver", c.Driver}, {"csi.clusterID", c.ClusterID}, {"csi.fsName", c.FSName}} {
+		if strings.TrimSpace(f[1]) == "" {
+			errs = append(errs, krm.FieldErrorf(f[0], "is empty"))
+		}
+	}
+	return errors.Join(append(errs, krm.CheckName("csi.secret.name", c.Secret.Name), krm.CheckName("csi.secret.namespace", c.Secret.Namespace))...)
+}
+
+func (t *InTree) validate() error {
+	var errs []error
+	if len(t.Monitors) == 0 {
+		errs = append(errs, krm.FieldErrorf("inTree.monitors", "is empty, want at least one host:port"))
+	}
+	for i, m := range t.Monitors {
+		errs = append(errs, krm.CheckAddress(fmt.Sprintf("inTree.monitors[%d]", i), m))
+	}
+	return errors.Join(append(errs, krm.CheckName("inTree.secretName", t.SecretName))...)
+}
+
+// Run changes each claim and its volume.
+func (s *UseCephFS) Run(list *framework.ResourceList) error {
+	if s.InTree != nil {
+		krm.Warn(list, list.FunctionConfig, nil, "inTree works up to Kubernetes 1.30: deprecated in 1.28 (kubernetes#118143), gone from 1.31 (kubernetes#124544); csi is its successor")
+	}
+	taken := map[*yaml.RNode]string{}
+	var errs []error
+	for _, name := range s.claims() {
+		field := "volumes." + name
+		claim, err := s.find(list, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		pv := kube.VolumeOf(list, claim)
+		if first, ok := taken[pv]; ok && pv != nil {
+			errs = append(errs, krm.FieldErrorf(field, "%s is bound to %s, which %s is bound to already", krm.Name(claim), krm.Name(pv), first))
+			continue
+		}
+		taken[pv] = krm.Name(claim)
+		errs = append(errs, krm.Under(field, s.Volumes[name].apply(list, s, claim, pv)))
+	}
+	return errors.Join(errs...)
+}
+
+// find returns the claim of that name, or the one that an earlier run gave its
+// new name to.
+func (s *UseCephFS) find(list *framework.ResourceList, name string) (*yaml.RNode, error) {
+	var found []*yaml.RNode
+	var names []string
+	for _, obj := range list.Items {
+		if obj.GetKind() != "PersistentVolumeClaim" || !krm.Editable(obj) {
+			continue
+		}
+		names = append(names, obj.GetName())
+		if kube.Called(obj, obj.GetNamespace(), name) || obj.GetName() == s.Volumes[name].Name {
+			found = append(found, obj)
+		}
+	}
+	field := "volumes." + name
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, krm.FieldErrorf(field, "there is no PersistentVolumeClaim %s, there are %s", name, strings.Join(names, ", "))
+	}
+	return nil, krm.FieldErrorf(field, "means %d claims (another namespace, or the new name is taken)", len(found))
+}
+
+// apply changes one claim and its volume, nil when it has none.
+func (v Volume) apply(list *framework.ResourceList, s *UseCephFS, claim, pv *yaml.RNode) error {
+	size := v.Size
+	if size == "" {
+		size = krm.Text(claim, "spec", "resources", "requests", "storage")
+	}
+	if size == "" {
+		return krm.FieldErrorf("size", "is missing, and %s asks for none", krm.Name(claim))
+	}
+	selected := pv != nil && kube.Selects(claim, pv) && krm.Text(claim, "spec", "volumeName") == ""
+	if pv == nil {
+		pv = newVolume(claim)
+		krm.Add(list, pv, claim)
+	}
+	if v.Name != "" {
+		if err := v.rename(list, claim, pv); err != nil {
+			return err
+		}
+		selected = false
+	}
+	if err := v.setVolume(list, s, pv, size); err != nil {
+		return err
+	}
+	return setClaim(list, claim, pv, size, selected)
+}
+
+// newVolume makes the volume of a claim that has none in the list.
+func newVolume(claim *yaml.RNode) *yaml.RNode {
+	name := krm.Text(claim, "spec", "volumeName")
+	if name == "" {
+		name = claim.GetName()
+	}
+	metadata := krm.Map("name", name)
+	if labels := krm.Lookup(claim, "spec", "selector", "matchLabels"); labels != nil {
+		metadata = krm.Map("name", name, "labels", yaml.CopyYNode(labels))
+	}
+	return yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "PersistentVolume", "metadata", metadata, "spec", krm.Map()))
+}
+
+// rename gives both the new name, which pod templates and the binding follow:
+// kustomize would not rewrite them.
+func (v Volume) rename(list *framework.ResourceList, claim, pv *yaml.RNode) error {
+	for _, w := range kube.Workloads(list) {
+		for _, name := range w.Claims() {
+			if w.GetNamespace() == claim.GetNamespace() && kube.Called(claim, claim.GetNamespace(), krm.Text(w.RNode, name...)) {
+				if err := krm.Set(list, w.RNode, v.Name, name...); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if krm.Text(pv, "spec", "claimRef", "name") != "" {
+		if err := krm.Set(list, pv, v.Name, "spec", "claimRef", "name"); err != nil {
+			return err
+		}
+		// The identity of the old claim would keep the new one from binding.
+		krm.Remove(list, pv, "spec", "claimRef", "uid")
+		krm.Remove(list, pv, "spec", "claimRef", "resourceVersion")
+	}
+	for _, obj := range []*yaml.RNode{claim, pv} {
+		if err := krm.Set(list, obj, v.Name, "metadata", "name"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// general are the fields of a PersistentVolume's spec that do not belong to one
+// kind of source.
+var general = []string{"accessModes", "capacity", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode"}
+
+func (v Volume) setVolume(list *framework.ResourceList, s *UseCephFS, pv *yaml.RNode, size string) error {
+	kind, source := v.source(s, pv)
+	for _, field := range slices.Sorted(maps.Keys(krm.Strings(pv, "spec"))) {
+		ours := field == kind || field == "mountOptions" && krm.Lookup(pv, "spec", kind) != nil
+		if !ours && !slices.Contains(general, field) {
+			krm.Remove(list, pv, "spec", field)
+		}
+	}
+	return setAll(list, pv, []edit{
+		{size, krm.Path{"spec", "capacity", "storage"}},
+		{krm.List("ReadWriteMany"), krm.Path{"spec", "accessModes"}},
+		{"Retain", krm.Path{"spec", "persistentVolumeReclaimPolicy"}},
+		{"", krm.Path{"spec", "storageClassName"}},
+		{"Filesystem", krm.Path{"spec", "volumeMode"}},
+		{source, krm.Path{"spec", kind}},
+	})
+}
+
+type edit struct {
+	value any
+	path  krm.Path
+}
+
+func setAll(list *framework.ResourceList, obj *yaml.RNode, edits []edit) error {
+	for _, e := range edits {
+		if err := krm.Set(list, obj, e.value, e.path...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source is the field of the spec that holds the source, and the source.
+func (v Volume) source(s *UseCephFS, pv *yaml.RNode) (string, *yaml.Node) {
+	if t := s.InTree; t != nil {
+		return "cephfs", krm.Map(
+			"monitors", t.Monitors,
+			"path", v.Path,
+			"user", t.User,
+			"secretRef", krm.Map("name", t.SecretName),
+			"readOnly", t.ReadOnly)
+	}
+	c := s.CSI
+	attributes := krm.Map("clusterID", c.ClusterID, "fsName", c.FSName, "staticVolume", "true", "rootPath", v.Path)
+	if c.Mounter != "" {
+		attributes = krm.Map("clusterID", c.ClusterID, "fsName", c.FSName, "mounter", c.Mounter, "staticVolume", "true", "rootPath", v.Path)
+	}
+	return "csi", krm.Map(
+		"driver", c.Driver,
+		"volumeHandle", v.handle(c, pv),
+		"nodeStageSecretRef", krm.Map("name", c.Secret.Name, "namespace", c.Secret.Namespace),
+		"volumeAttributes", attributes)
+}
+
+// handle identifies the volume to the driver, which takes two volumes of one
+// handle for the same one. It is made from what it leads to: kustomize may
+// rename two Harbors apart, and the handles must not stay equal then.
+func (v Volume) handle(c *CSI, pv *yaml.RNode) string {
+	sum := sha256.Sum256([]byte(c.ClusterID + "\n" + c.FSName + "\n" + v.Path))
+	return fmt.Sprintf("%s-%x", pv.GetName(), sum[:4])
+}
+
+// setClaim makes the claim fit the volume. It names the volume unless its
+// selector finds it.
+func setClaim(list *framework.ResourceList, claim, pv *yaml.RNode, size string, selected bool) error {
+	err := setAll(list, claim, []edit{
+		{krm.List("ReadWriteMany"), krm.Path{"spec", "accessModes"}},
+		{size, krm.Path{"spec", "resources", "requests", "storage"}},
+		{"", krm.Path{"spec", "storageClassName"}},
+	})
+	if err != nil || selected || kube.VolumeOf(list, claim) == pv {
+		return err
+	}
+	return krm.Set(list, claim, pv.GetName(), "spec", "volumeName")
+}

@@ -1,0 +1,171 @@
+// Package useexternaldatabase makes Harbor 1.x use a MySQL server outside of its
+// manifests, and takes the one inside away.
+//
+// The adminserver reads the connection from its environment and hands it to the
+// others. It keeps its settings in a file of its own once it has started, and
+// reads most of them from there afterwards, MYSQL_HOST among them; several
+// adminservers would drift apart. RESET "true" makes each start read everything
+// from the manifests again: settings are then changed there, no longer in the
+// web page (Harbor v1.2.0, src/adminserver).
+//
+// The database has to exist with its tables and character set utf8. Harbor 1.2
+// speaks to MySQL 5.7 and MariaDB; accounts of MySQL 8 need
+// mysql_native_password.
+package useexternaldatabase
+
+import (
+	_ "embed"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+//go:embed README.md
+var manual string
+
+// Function is use-external-database.
+var Function = krm.Function{Name: "use-external-database", Manual: manual, New: func() krm.Runner { return &UseExternalDatabase{} }}
+
+// UseExternalDatabase is the settings.
+type UseExternalDatabase struct {
+	// Host name or IP address of the MySQL server.
+	Host string `yaml:"host" required:"true"`
+	// Port of the MySQL server.
+	Port int `yaml:"port" default:"3306"`
+	// User that Harbor logs in as.
+	User string `yaml:"user" required:"true"`
+	// Name of the database.
+	Database string `yaml:"database" required:"true"`
+	// Password of the user.
+	Password harbor.Password `yaml:"password"`
+	// Whether each start of an adminserver reads all settings from the manifests
+	// (RESET). Several adminservers need it.
+	Reset bool `yaml:"reset" default:"true"`
+	// Whether the MySQL inside the cluster stays, e.g. until its data has moved.
+	KeepInternal bool `yaml:"keepInternal" default:"false"`
+}
+
+// Validate checks the connection.
+func (s *UseExternalDatabase) Validate() error {
+	var errs []error
+	if net.ParseIP(s.Host) == nil {
+		if wrong := validation.IsDNS1123Subdomain(s.Host); len(wrong) > 0 {
+			errs = append(errs, krm.FieldErrorf("host", "%q is neither a host name nor an IP address (the port stands in port)", s.Host))
+		}
+	}
+	if wrong := validation.IsValidPortNum(s.Port); len(wrong) > 0 {
+		errs = append(errs, krm.FieldErrorf("port", "%d is outside 1-65535", s.Port))
+	}
+	for field, value := range map[string]string{"user": s.User, "database": s.Database} {
+		if strings.TrimSpace(value) != value || value == "" {
+			errs = append(errs, krm.FieldErrorf(field, "%q is empty or has space around it", value))
+		}
+	}
+	if s.Password == (harbor.Password{}) {
+		errs = append(errs, krm.FieldErrorf("password", "is missing: set password.secretName and password.secretKey"))
+	} else if err := s.Password.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Run changes the environment of the adminserver and removes the internal
+// database.
+func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
+	adminServers, err := harbor.Find(list, harbor.AdminServer)
+	if err != nil {
+		return err
+	}
+	for _, c := range adminServers {
+		if err := s.connect(list, c); err != nil {
+			return err
+		}
+	}
+	if s.KeepInternal {
+		return nil
+	}
+	for _, c := range harbor.Components(list) {
+		if c.Name() == harbor.MySQL {
+			if err := s.remove(list, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Component) error {
+	for _, variable := range [][2]string{
+		{"MYSQL_HOST", s.Host},
+		{"MYSQL_PORT", strconv.Itoa(s.Port)},
+		{"MYSQL_USR", s.User},
+		{"MYSQL_DATABASE", s.Database},
+		{"RESET", strconv.FormatBool(s.Reset)},
+	} {
+		if err := c.SetVariable(list, variable[0], variable[1], false); err != nil {
+			return err
+		}
+	}
+	const password = "MYSQL_PWD"
+	if s.Password.FromSecret() {
+		return c.SetSecretVariable(list, password, s.Password.SecretName, s.Password.SecretKey)
+	}
+	if err := c.SetVariable(list, password, s.Password.Value, true); err != nil {
+		return err
+	}
+	return c.WarnLiteral(list, password)
+}
+
+// remove takes a database away with what only it uses: its Services,
+// ConfigMaps, claims and their volumes.
+func (s *UseExternalDatabase) remove(list *framework.ResourceList, c harbor.Component) error {
+	gone := kube.Services(list, c.Workload)
+	for _, service := range gone {
+		name, rest, _ := strings.Cut(s.Host, ".")
+		if name == service.GetName() && (rest == "" || rest == service.GetNamespace() || strings.HasPrefix(rest, service.GetNamespace()+".svc")) {
+			return krm.FieldErrorf("host", "%q is the Service of the database inside the cluster, which this function removes: name another server or set keepInternal: true", s.Host)
+		}
+	}
+	others := slices.DeleteFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.RNode == c.RNode })
+	for _, obj := range list.Items {
+		if !krm.Editable(obj) {
+			continue
+		}
+		uses := func(w kube.Workload) bool { return false }
+		switch obj.GetKind() {
+		case "ConfigMap":
+			uses = func(w kube.Workload) bool { return w.Reads(obj, "") }
+		case "PersistentVolumeClaim":
+			uses = func(w kube.Workload) bool { return w.Uses(obj) }
+		}
+		if !uses(c.Workload) || slices.ContainsFunc(others, uses) {
+			continue
+		}
+		gone = append(gone, obj)
+		if pv := volumeOf(list, obj); pv != nil {
+			gone = append(gone, pv)
+		}
+	}
+	krm.Delete(list, c.RNode)
+	for _, obj := range gone {
+		krm.Delete(list, obj)
+	}
+	return nil
+}
+
+func volumeOf(list *framework.ResourceList, obj *yaml.RNode) *yaml.RNode {
+	if obj.GetKind() != "PersistentVolumeClaim" {
+		return nil
+	}
+	return kube.VolumeOf(list, obj)
+}
