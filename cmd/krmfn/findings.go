@@ -18,7 +18,7 @@ func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
 	var lines []string
 	for _, r := range o.Findings {
 		if r.Severity != framework.Info || verbose {
-			lines = append(lines, "  "+line(r)+"\n")
+			lines = append(lines, "  "+line(r, o.Config)+"\n")
 		}
 	}
 	if len(lines) == 0 {
@@ -34,15 +34,18 @@ func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
 	fmt.Fprintf(w, "%s:\n%s", heading, strings.Join(lines, ""))
 }
 
-// line is severity, object, field and message of a finding.
-func line(r *framework.Result) string {
+// line is severity, object, field and message of a finding. The function config
+// stands in the heading already.
+func line(r *framework.Result, config string) string {
 	var where []string
 	if ref := r.ResourceRef; ref != nil {
 		name := ref.Name
 		if ref.Namespace != "" {
 			name = ref.Namespace + "/" + name
 		}
-		where = append(where, ref.Kind+" "+name)
+		if object := ref.Kind + " " + name; object != config {
+			where = append(where, object)
+		}
 	}
 	if r.Field != nil {
 		where = append(where, r.Field.Path)

@@ -107,6 +107,9 @@ func (s *ExposeNodePort) port(service *yaml.RNode) (krm.Path, error) {
 	if len(described) == 1 && s.PortName == "" {
 		return ports.Append(0), nil
 	}
+	if s.PortName == "" {
+		return nil, krm.FieldErrorf("portName", "is missing: %s has no port named http or numbered 80, it has %s", krm.Name(service), strings.Join(described, ", "))
+	}
 	return nil, krm.FieldErrorf("portName", "%s has no port %q, it has %s", krm.Name(service), s.PortName, strings.Join(described, ", "))
 }
 

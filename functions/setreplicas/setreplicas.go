@@ -14,7 +14,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
@@ -76,7 +75,7 @@ func (s *SetReplicas) set(list *framework.ResourceList, components []harbor.Comp
 		}
 	}
 	if !found {
-		return krm.FieldErrorf(field, "there is no component %s in these manifests, %s", name, strings.TrimPrefix(harbor.Present(components), "nor "))
+		return krm.FieldErrorf(field, "there is no component %s in these manifests, %s", name, harbor.Present(components))
 	}
 	return nil
 }

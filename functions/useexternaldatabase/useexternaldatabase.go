@@ -66,9 +66,9 @@ func (s *UseExternalDatabase) Validate() error {
 	if wrong := validation.IsValidPortNum(s.Port); len(wrong) > 0 {
 		errs = append(errs, krm.FieldErrorf("port", "%d is outside 1-65535", s.Port))
 	}
-	for field, value := range map[string]string{"user": s.User, "database": s.Database} {
-		if strings.TrimSpace(value) != value || value == "" {
-			errs = append(errs, krm.FieldErrorf(field, "%q is empty or has space around it", value))
+	for _, f := range [][2]string{{"user", s.User}, {"database", s.Database}} {
+		if value := f[1]; strings.TrimSpace(value) != value || value == "" {
+			errs = append(errs, krm.FieldErrorf(f[0], "%q is empty or has space around it", value))
 		}
 	}
 	if s.Password == (harbor.Password{}) {

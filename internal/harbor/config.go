@@ -167,5 +167,5 @@ func Entry(list *framework.ResourceList) (*yaml.RNode, error) {
 		return nil, fmt.Errorf("%d Services select the pods of %s, the first ones are %s and %s: name the one that is meant",
 			len(services), krm.Name(c.RNode), services[0].GetName(), services[1].GetName())
 	}
-	return nil, fmt.Errorf("found no nginx of Harbor among %d objects, %s", len(list.Items), Present(all))
+	return nil, fmt.Errorf("found no nginx of Harbor, %s", Present(all))
 }

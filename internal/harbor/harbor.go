@@ -100,7 +100,7 @@ func Components(list *framework.ResourceList) []Component {
 func component(w kube.Workload, generation Generation) (Component, bool) {
 	for _, c := range w.Containers() {
 		for _, k := range kinds {
-			if k.Generation == generation && k.runs(c) {
+			if !c.Init && k.Generation == generation && k.runs(c) {
 				return Component{Container: c, kind: k}, true
 			}
 		}
@@ -168,15 +168,15 @@ func Find(list *framework.ResourceList, name string) ([]Component, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("found no %s of Harbor among %d objects, %s", name, len(list.Items), Present(all))
+		return nil, fmt.Errorf("found no %s of Harbor, %s", name, Present(all))
 	}
 	return found, nil
 }
 
-// Present lists the names of components for a message.
+// Present lists the components for the end of a message that one is missing.
 func Present(all []Component) string {
 	if len(all) == 0 {
-		return "nor any other component (they are known by container name and image)"
+		return "nor any other component (they are known by image, or by container name and pod label)"
 	}
 	return "there are " + strings.Join(Names(all), ", ")
 }

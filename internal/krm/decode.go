@@ -67,7 +67,7 @@ func (d *decoder) value(path string, node *yaml.Node, v reflect.Value, fallback 
 }
 
 func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
-	content, ok := d.content(path, node, yaml.MappingNode)
+	content, ok := d.content(path, node, yaml.MappingNode, "a mapping of "+strings.Join(names(v.Type()), ", "))
 	if !ok {
 		return
 	}
@@ -75,10 +75,7 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 	for i := 0; i+1 < len(content); i += 2 {
 		given[content[i].Value] = content[i+1]
 	}
-	fields := settingsOf(v.Type())
-	var known []string
-	for _, f := range fields {
-		known = append(known, f.Name)
+	for _, f := range settingsOf(v.Type()) {
 		value, present := given[f.Name]
 		delete(given, f.Name)
 		if !present && f.Required {
@@ -93,13 +90,13 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 	}
 	for i := 0; i+1 < len(content); i += 2 {
 		if name := content[i].Value; given[name] != nil {
-			d.fail(join(path, step(name)), "is not a known field, %s", nearest(name, known))
+			d.fail(join(path, step(name)), "is not a known field, %s", nearest(name, names(v.Type())))
 		}
 	}
 }
 
 func (d *decoder) mapping(path string, node *yaml.Node, v reflect.Value) {
-	content, ok := d.content(path, node, yaml.MappingNode)
+	content, ok := d.content(path, node, yaml.MappingNode, "a mapping")
 	if !ok || node == nil {
 		return
 	}
@@ -116,7 +113,7 @@ func (d *decoder) mapping(path string, node *yaml.Node, v reflect.Value) {
 }
 
 func (d *decoder) sequence(path string, node *yaml.Node, v reflect.Value) {
-	content, ok := d.content(path, node, yaml.SequenceNode)
+	content, ok := d.content(path, node, yaml.SequenceNode, "a list")
 	if !ok || node == nil {
 		return
 	}
@@ -126,16 +123,16 @@ func (d *decoder) sequence(path string, node *yaml.Node, v reflect.Value) {
 	}
 }
 
-func (d *decoder) content(path string, node *yaml.Node, want yaml.Kind) ([]*yaml.Node, bool) {
+func (d *decoder) content(path string, node *yaml.Node, kind yaml.Kind, want string) ([]*yaml.Node, bool) {
 	switch {
 	case node == nil:
 		return nil, true
-	case node.Kind == want:
+	case node.Kind == kind:
 		return node.Content, true
 	case d.text:
 		d.fail(path, "does not fit a flat string: write a function config of its own kind (krmfn help NAME shows one)")
 	default:
-		d.fail(path, "%s, want %s", describe(node), map[yaml.Kind]string{yaml.MappingNode: "a mapping", yaml.SequenceNode: "a list"}[want])
+		d.fail(path, "%s, want %s", describe(node), want)
 	}
 	return nil, false
 }
@@ -157,16 +154,25 @@ func (d *decoder) scalar(path string, node *yaml.Node, v reflect.Value) {
 			v.SetInt(int64(n))
 			return
 		}
-		d.fail(path, "%s, want a whole number", describe(node))
+		d.fail(path, "%s%s, want a whole number", shown(node), describe(node))
 	case reflect.Bool:
 		if b, err := strconv.ParseBool(node.Value); tag == yaml.NodeTagBool && err == nil {
 			v.SetBool(b)
 			return
 		}
-		d.fail(path, "%s, want true or false", describe(node))
+		d.fail(path, "%s%s, want true or false", shown(node), describe(node))
 	default:
 		panic(fmt.Sprintf("settings hold a %s, which decode does not know", v.Type()))
 	}
+}
+
+// shown is the value of a string, where a number or boolean is wanted: no
+// password stands there.
+func shown(node *yaml.Node) string {
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagString {
+		return strconv.Quote(node.Value) + " "
+	}
+	return ""
 }
 
 func quoteHint(node *yaml.Node) string {
@@ -226,6 +232,14 @@ func settingsOf(t reflect.Type) []Setting {
 			panic(fmt.Sprintf("%s.%s has no yaml tag", t, f.Name))
 		}
 		all = append(all, Setting{Name: name, Default: f.Tag.Get("default"), Required: f.Tag.Get("required") == "true", Index: f.Index, Type: f.Type})
+	}
+	return all
+}
+
+func names(t reflect.Type) []string {
+	var all []string
+	for _, s := range settingsOf(t) {
+		all = append(all, s.Name)
 	}
 	return all
 }

@@ -186,26 +186,65 @@ func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, se
 	verb := "set"
 	switch {
 	case current == nil && parent.Kind == yaml.SequenceNode:
-		verb = "added"
 		parent.Content = append(parent.Content, proposed)
 	case current == nil:
-		verb = "added"
-		parent.Content = append(parent.Content, scalar(last), proposed)
+		insert(parent, last.(string), proposed)
 	default:
 		verb = "changed"
 		replace(current, proposed)
 	}
-	report(list, framework.Info, obj, field, verb)
+	if name := valueOf(proposed, "name"); proposed.Kind == yaml.MappingNode && name != nil {
+		verb += " " + name.Value // an element of a list
+	}
+	report(list, framework.Info, obj, field, verb+inWords(field))
 	return nil
 }
 
-// replace gives the node another value but leaves its comments, and the style
-// of a string that stays a string.
+// inWords says what a field was and is when both are short: kpt and the
+// terminal show nothing of a finding but its message.
+func inWords(field *framework.Field) string {
+	words := ""
+	for _, v := range []struct {
+		word  string
+		value any
+	}{{" from ", field.CurrentValue}, {" to ", field.ProposedValue}} {
+		switch v.value.(type) {
+		case nil:
+			continue
+		case string, int, bool:
+		default:
+			return ""
+		}
+		words += fmt.Sprintf("%s%#v", v.word, v.value)
+	}
+	return words
+}
+
+// insert adds a field to a mapping where kyaml's order of fields has it, as far
+// as the fields that are there follow it: command goes behind image.
+func insert(mapping *yaml.Node, key string, value *yaml.Node) {
+	if len(mapping.Content) == 0 {
+		mapping.Style = 0 // {} gets lines of its own
+	}
+	at := len(mapping.Content)
+	if order, ok := yaml.FieldOrder[key]; ok {
+		for i := 0; i+1 < len(mapping.Content); i += 2 {
+			if yaml.FieldOrder[mapping.Content[i].Value] > order {
+				at = i
+				break
+			}
+		}
+	}
+	mapping.Content = slices.Insert(mapping.Content, at, scalar(key), value)
+}
+
+// replace gives the node another value but leaves its comments, and its style
+// where the type stays.
 func replace(node, by *yaml.Node) {
 	keep := *node
 	*node = *by
 	node.HeadComment, node.LineComment, node.FootComment = keep.HeadComment, keep.LineComment, keep.FootComment
-	if keep.Kind == yaml.ScalarNode && by.Kind == yaml.ScalarNode && keep.ShortTag() == by.ShortTag() {
+	if keep.Kind == by.Kind && keep.ShortTag() == by.ShortTag() {
 		node.Style = keep.Style
 	}
 }

@@ -16,8 +16,8 @@ import (
 // CheckName checks the name of an object: a DNS subdomain, as Kubernetes wants
 // it for ConfigMaps, Secrets, volumes and claims.
 func CheckName(field, name string) error {
-	if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
-		return FieldErrorf(field, "%q is not a valid name: %s", name, wrong[0])
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return FieldErrorf(field, "%q is not a valid name: want at most 253 lower case letters, digits, - and ., a letter or digit first and last", name)
 	}
 	return nil
 }
@@ -43,7 +43,8 @@ func SetWithin(list *framework.ResourceList, obj *yaml.RNode, text, inner, old, 
 		return
 	}
 	node.Value = text
-	report(list, framework.Info, obj, &framework.Field{Path: Path(path).String(), CurrentValue: old, ProposedValue: value}, "changed "+inner)
+	field := &framework.Field{Path: Path(path).String(), CurrentValue: old, ProposedValue: value}
+	report(list, framework.Info, obj, field, "changed "+inner+inWords(field))
 }
 
 // Embedded is a YAML text inside a field, e.g. the registry's config.yml in a
@@ -64,7 +65,7 @@ func Embed(obj *yaml.RNode, path ...any) (Embedded, error) {
 		err = fmt.Errorf("%s, want a mapping", describe(docs[0].Content[0]))
 	}
 	if err != nil {
-		return Embedded{}, fmt.Errorf("%s: %s: %w", Name(obj), Path(path), err)
+		return Embedded{}, Fault(obj, path, "%v", err)
 	}
 	return Embedded{Object: obj, Path: path, root: yaml.NewRNode(docs[0].Content[0])}, nil
 }
@@ -75,28 +76,27 @@ func (e Embedded) Text(inner ...any) string { return Text(e.root, inner...) }
 // Set changes one scalar of the text, which must be there, and nothing else:
 // comments, quotes and layout of the text stay.
 func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) error {
+	where := Path(inner).String()
 	node := Lookup(e.root, inner...)
-	where := fmt.Sprintf("%s: %s: %s", Name(e.Object), e.Path, Path(inner))
-	if node == nil {
-		return fmt.Errorf("%s is missing", where)
-	}
-	if node.Kind != yaml.ScalarNode {
-		return fmt.Errorf("%s: %s, want a string", where, describe(node))
-	}
-	if node.Value == value {
+	switch {
+	case node == nil:
+		return Fault(e.Object, e.Path, "%s is missing", where)
+	case node.Kind != yaml.ScalarNode:
+		return Fault(e.Object, e.Path, "%s %s, want a string", where, describe(node))
+	case node.Value == value:
 		return nil
 	}
-	old := node.Value
+	inPlace := Fault(e.Object, e.Path, "%s cannot be changed in place: write it as a plain or quoted string on one line", where)
 	text, ok := splice(Text(e.Object, e.Path...), node, value)
 	if !ok {
-		return fmt.Errorf("%s cannot be changed in place: write it as a plain or quoted string on one line", where)
+		return inPlace
 	}
-	SetWithin(list, e.Object, text, Path(inner).String(), old, value, e.Path...)
-	changed, err := Embed(e.Object, e.Path...)
-	if err != nil || changed.Text(inner...) != value {
-		return fmt.Errorf("%s cannot be changed in place (%v): write it as a plain or quoted string on one line", where, err)
+	docs, err := readYAML([]byte(text))
+	if err != nil || len(docs) != 1 || Text(yaml.NewRNode(docs[0].Content[0]), inner...) != value {
+		return inPlace
 	}
-	*e.root = *changed.root
+	SetWithin(list, e.Object, text, where, node.Value, value, e.Path...)
+	e.root.SetYNode(docs[0].Content[0])
 	return nil
 }
 

@@ -56,6 +56,7 @@ type Container struct {
 	Workload
 	Path krm.Path // leads to the container
 	Name string
+	Init bool
 }
 
 // Workloads returns the objects that make pods, in the order of the list.
@@ -90,7 +91,7 @@ func (w Workload) Containers() []Container {
 		path := w.Pod.Append(list)
 		for i := range krm.Elements(w.RNode, path...) {
 			at := path.Append(i)
-			all = append(all, Container{Workload: w, Path: at, Name: krm.Text(w.RNode, at.Append("name")...)})
+			all = append(all, Container{Workload: w, Path: at, Name: krm.Text(w.RNode, at.Append("name")...), Init: list == "initContainers"})
 		}
 	}
 	return all
