@@ -37,7 +37,7 @@ func newFunction(s streams, f krm.Function, verbose *bool) *cobra.Command {
 func runFiles(s streams, name string, paths []string, verbose bool) error {
 	var files []krm.File
 	for i, p := range paths {
-		if p == "-" && slices.Contains(paths[:i], "-") {
+		if p == krm.Stdin && slices.Contains(paths[:i], p) {
 			return errors.New("- stands for stdin and can be given once")
 		}
 		file, err := read(s, p)
@@ -50,12 +50,12 @@ func runFiles(s streams, name string, paths []string, verbose bool) error {
 }
 
 func read(s streams, path string) (krm.File, error) {
-	if path == "-" {
+	if path == krm.Stdin {
 		content, err := io.ReadAll(s.in)
 		if err != nil {
 			return krm.File{}, fmt.Errorf("reading stdin: %w", err)
 		}
-		return krm.File{Name: "stdin", Content: content}, nil
+		return krm.File{Name: path, Content: content}, nil
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {

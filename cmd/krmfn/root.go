@@ -29,7 +29,7 @@ the function that functionConfig names, and writes the ResourceList to stdout.
 kustomize, kpt and Argo CD run it like that.`,
 		Example: `  krmfn render overlays/harbor-1.2-ha
   krmfn set-replicas config.yaml manifests/*.yaml
-  kubectl get rc,svc,cm,pvc,pv -o yaml | krmfn set-replicas config.yaml -`,
+  kubectl kustomize base/harbor-1.2 | krmfn set-replicas config.yaml -`,
 		Version:       versionString(),
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,

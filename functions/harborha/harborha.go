@@ -1,10 +1,11 @@
-// Package harborha makes a Harbor highly available from one config: it runs the
-// other functions, each with a section of the settings, in one process and in a
-// fixed order.
+// Package harborha makes a Harbor highly available from one config.
 //
-// A section that is left out is not run. `registryMount: {}` runs one with its
-// defaults. All settings are checked before anything is edited, and all that is
-// wrong is reported at once.
+// It runs the other functions, each with a section of the settings, in one
+// process and in a fixed order.
+//
+// A section that is left out is not run, one that is {} runs with its defaults.
+// All settings are checked before anything is edited, and all that is wrong is
+// reported at once.
 package harborha
 
 import (

@@ -38,7 +38,7 @@ func (d *decoder) fail(path, format string, args ...any) {
 }
 
 func (d *decoder) value(path string, node *yaml.Node, v reflect.Value, fallback string) {
-	if node != nil && node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
+	if isNull(node) {
 		node = nil
 	}
 	if node == nil && fallback != "" {
@@ -166,13 +166,16 @@ func (d *decoder) scalar(path string, node *yaml.Node, v reflect.Value) {
 	}
 }
 
-// shown is the value of a string, where a number or boolean is wanted: no
-// password stands there.
+// shown is the value that stands where a number or boolean is wanted: it is no
+// password.
 func shown(node *yaml.Node) string {
-	if node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagString {
+	switch {
+	case node.Kind != yaml.ScalarNode:
+		return ""
+	case node.ShortTag() == yaml.NodeTagString:
 		return strconv.Quote(node.Value) + " "
 	}
-	return ""
+	return node.Value + " "
 }
 
 func quoteHint(node *yaml.Node) string {
@@ -182,28 +185,35 @@ func quoteHint(node *yaml.Node) string {
 	return ""
 }
 
-// describe says in words what a node is. The value of a string is left out: it
-// may be a password that stands in the wrong place.
+// describe says in words what a node is. The value is left out: it may be a
+// password that stands in the wrong place.
 func describe(node *yaml.Node) string {
 	switch node.Kind {
 	case yaml.MappingNode:
 		return "is a mapping"
 	case yaml.SequenceNode:
 		return "is a list"
+	case yaml.AliasNode:
+		return "is an alias"
 	}
 	switch node.ShortTag() {
 	case yaml.NodeTagString:
 		return "is a string"
 	case yaml.NodeTagInt, yaml.NodeTagFloat:
-		return node.Value + " is a number"
+		return "is a number"
 	case yaml.NodeTagBool:
-		return node.Value + " is a boolean"
+		return "is a boolean"
+	case yaml.NodeTagNull:
+		return "is null"
+	case "!!timestamp":
+		return "is a date"
 	}
 	return "is of type " + node.ShortTag()
 }
 
+// isNull says whether a node is missing or null.
 func isNull(node *yaml.Node) bool {
-	return node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull
+	return node == nil || node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull
 }
 
 // Setting is one field of a settings struct.
@@ -251,7 +261,7 @@ func Settings(t reflect.Type) []Setting { return settingsOf(t) }
 // level down.
 func flat(data *yaml.Node) (*yaml.Node, error) {
 	root := Map()
-	if data == nil {
+	if isNull(data) {
 		return root, nil
 	}
 	if data.Kind != yaml.MappingNode {

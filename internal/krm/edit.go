@@ -101,7 +101,11 @@ func Strings(obj *yaml.RNode, path ...any) map[string]string {
 	}
 	m := map[string]string{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		m[node.Content[i].Value] = node.Content[i+1].Value
+		value := node.Content[i+1].Value
+		if isNull(node.Content[i+1]) {
+			value = ""
+		}
+		m[node.Content[i].Value] = value
 	}
 	return m
 }
@@ -144,7 +148,11 @@ func nodeOf(v any) *yaml.Node {
 func scalar(v any) *yaml.Node {
 	switch v := v.(type) {
 	case string:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: v}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: v}
+		if oldScalar.MatchString(v) {
+			node.Style = yaml.DoubleQuotedStyle
+		}
+		return node
 	case int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: strconv.Itoa(v)}
 	case bool:
@@ -152,6 +160,10 @@ func scalar(v any) *yaml.Node {
 	}
 	panic(fmt.Sprintf("a scalar of type %T", v))
 }
+
+// oldScalar is what is a string today, and was a boolean or a number to the
+// base 60 in YAML 1.1, which Kubernetes reads.
+var oldScalar = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
 
 // Set makes the field at the path hold the value (for its type see Map) and
 // reports the edit. Mappings that are missing on the way are made, with the
@@ -244,7 +256,7 @@ func replace(node, by *yaml.Node) {
 	keep := *node
 	*node = *by
 	node.HeadComment, node.LineComment, node.FootComment = keep.HeadComment, keep.LineComment, keep.FootComment
-	if keep.Kind == by.Kind && keep.ShortTag() == by.ShortTag() {
+	if keep.Kind == by.Kind && keep.ShortTag() == by.ShortTag() && (keep.Style != 0 || by.Kind != yaml.ScalarNode) {
 		node.Style = keep.Style
 	}
 }
@@ -265,8 +277,10 @@ func reach(obj *yaml.RNode, path Path) (*yaml.Node, error) {
 		if _, isKey := e.(string); isKey && node.Kind != yaml.MappingNode {
 			return nil, fmt.Errorf("%s: %s %s, want a mapping", Name(obj), path[:i], describe(node))
 		}
-		if index, isIndex := e.(int); isIndex && (node.Kind != yaml.SequenceNode || index > len(node.Content)) {
+		if index, isIndex := e.(int); isIndex && node.Kind != yaml.SequenceNode {
 			return nil, fmt.Errorf("%s: %s %s, want a list", Name(obj), path[:i], describe(node))
+		} else if isIndex && index > len(node.Content) {
+			return nil, fmt.Errorf("%s: %s has %d elements, there can be no number %d", Name(obj), path[:i], len(node.Content), index)
 		}
 		if i == len(path)-1 {
 			break
@@ -322,7 +336,11 @@ func Add(list *framework.ResourceList, obj, behind *yaml.RNode) {
 
 // Delete takes an object out of the list and reports it.
 func Delete(list *framework.ResourceList, obj *yaml.RNode) {
-	list.Items = slices.DeleteFunc(list.Items, func(item *yaml.RNode) bool { return item == obj })
+	at := slices.Index(list.Items, obj)
+	if at < 0 {
+		return
+	}
+	list.Items = slices.Delete(list.Items, at, at+1)
 	report(list, framework.Info, obj, nil, "object removed")
 }
 
@@ -338,7 +356,12 @@ func Warn(list *framework.ResourceList, obj *yaml.RNode, path Path, format strin
 
 func report(list *framework.ResourceList, severity framework.Severity, obj *yaml.RNode, field *framework.Field, message string) {
 	ref := reference(obj)
-	if ref == nil {
+	if ref == nil && field != nil {
+		// The specification allows a field of a named object only.
+		message = field.Path + ": " + message
+		if obj != nil && Name(obj) != "" {
+			message = Name(obj) + " " + message
+		}
 		field = nil
 	}
 	list.Results = append(list.Results, &framework.Result{
@@ -349,13 +372,17 @@ func report(list *framework.ResourceList, severity framework.Severity, obj *yaml
 // reference is nil for an object that cannot be referred to: the specification
 // requires apiVersion, kind and name together.
 func reference(obj *yaml.RNode) *yaml.ResourceIdentifier {
-	if obj == nil || obj.GetApiVersion() == "" || obj.GetKind() == "" || obj.GetName() == "" {
+	if obj == nil {
 		return nil
 	}
-	return &yaml.ResourceIdentifier{
-		TypeMeta: yaml.TypeMeta{APIVersion: obj.GetApiVersion(), Kind: obj.GetKind()},
-		NameMeta: yaml.NameMeta{Name: obj.GetName(), Namespace: obj.GetNamespace()},
+	ref := &yaml.ResourceIdentifier{
+		TypeMeta: yaml.TypeMeta{APIVersion: Text(obj, "apiVersion"), Kind: Text(obj, "kind")},
+		NameMeta: yaml.NameMeta{Name: Text(obj, "metadata", "name"), Namespace: Text(obj, "metadata", "namespace")},
 	}
+	if ref.APIVersion == "" || ref.Kind == "" || ref.Name == "" {
+		return nil
+	}
+	return ref
 }
 
 const (
@@ -373,7 +400,7 @@ func fileOf(obj *yaml.RNode) *framework.File {
 	if obj == nil {
 		return nil
 	}
-	annotations := obj.GetAnnotations()
+	annotations := Strings(obj, "metadata", "annotations")
 	for _, keys := range [][2]string{{pathAnnotation, indexAnnotation}, {legacyPathAnnotation, legacyIndexAnnotation}} {
 		if path := annotations[keys[0]]; path != "" {
 			index, _ := strconv.Atoi(annotations[keys[1]])
@@ -390,20 +417,20 @@ func fileOf(obj *yaml.RNode) *framework.File {
 
 // Name names an object for a message: ReplicationController ui-rc.
 func Name(obj *yaml.RNode) string {
-	return strings.TrimSpace(obj.GetKind() + " " + obj.GetName())
+	return strings.TrimSpace(Text(obj, "kind") + " " + Text(obj, "metadata", "name"))
 }
 
 // Editable says whether a function may look at and change the object: not when
 // it is client-side configuration (annotation local-config, a Kptfile, a
 // Kustomization).
 func Editable(obj *yaml.RNode) bool {
-	group, _, _ := strings.Cut(obj.GetApiVersion(), "/")
+	group, _, _ := strings.Cut(Text(obj, "apiVersion"), "/")
 	switch group {
 	case "kpt.dev", "fn.kpt.dev", "kustomize.config.k8s.io":
 		return false
 	}
-	local, marked := obj.GetAnnotations()[localAnnotation]
-	return !marked || local == "false"
+	local := Lookup(obj, "metadata", "annotations", localAnnotation)
+	return local == nil || local.Value == "false"
 }
 
 // Equal says whether two nodes hold the same value, whatever their style,
@@ -417,7 +444,10 @@ func Equal(a, b *yaml.Node) bool {
 		return a.Value == b.Value && a.ShortTag() == b.ShortTag()
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(a.Content); i += 2 {
-			other := valueOf(b, a.Content[i].Value)
+			other := b.Content[i+1]
+			if key := a.Content[i].Value; b.Content[i].Value != key {
+				other = valueOf(b, key)
+			}
 			if other == nil || !Equal(a.Content[i+1], other) {
 				return false
 			}

@@ -89,14 +89,28 @@ func (c Catalog) byConfig(apiVersion, kind string) (Function, error) {
 			"name the function (krmfn NAME) or write the config as apiVersion %s and one of the kinds %s", c.APIVersion, strings.Join(c.kinds(), ", "))
 	}
 	if apiVersion != c.APIVersion {
-		return Function{}, FieldErrorf("apiVersion", "%q is not known, want %s", apiVersion, c.APIVersion).inConfig()
+		return Function{}, c.wrongVersion(apiVersion)
 	}
 	for _, f := range c.Functions {
 		if f.Kind() == kind {
 			return f, nil
 		}
 	}
-	return Function{}, FieldErrorf("kind", "%q is not known, %s", kind, nearest(kind, c.kinds())).inConfig()
+	return Function{}, wrongKind(kind, "is not known, "+nearest(kind, c.kinds()))
+}
+
+func (c Catalog) wrongVersion(apiVersion string) error {
+	if apiVersion == "" {
+		return FieldErrorf("apiVersion", "is missing, want %s", c.APIVersion).inConfig()
+	}
+	return FieldErrorf("apiVersion", "%q is not known, want %s", apiVersion, c.APIVersion).inConfig()
+}
+
+func wrongKind(kind, why string) error {
+	if kind == "" {
+		return FieldErrorf("kind", "is missing").inConfig()
+	}
+	return FieldErrorf("kind", "%q %s", kind, why).inConfig()
 }
 
 func (c Catalog) kinds() []string {
@@ -141,7 +155,7 @@ func Fault(obj *yaml.RNode, field Path, format string, args ...any) *ObjectError
 }
 
 func (e *ObjectError) Error() string {
-	return strings.TrimSuffix(Name(e.Object)+" "+e.Field.String(), " ") + ": " + e.Message
+	return strings.TrimSpace(Name(e.Object)+" "+e.Field.String()) + ": " + e.Message
 }
 
 // Under puts the FieldErrors in err below a section of the settings.

@@ -36,6 +36,8 @@ type document struct {
 	// origins is set when plain manifests were read: where each object stood.
 	// They are written as plain manifests again.
 	origins map[*yaml.RNode]origin
+	// files are the files of the objects by the names that they came with.
+	files map[yaml.ResourceIdentifier]framework.File
 }
 
 type origin struct {
@@ -45,116 +47,152 @@ type origin struct {
 
 type shared struct{ read, resolved *yaml.Node }
 
-// emptyList is what goes out when nothing could be read.
+// emptyList is what goes out when the input is no ResourceList.
 func emptyList() *document {
 	root := Map("apiVersion", "config.kubernetes.io/v1", "kind", "ResourceList", "items", List())
 	return &document{root: root, node: &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}}}
 }
 
-// readList reads one ResourceList.
+// noFiles is what goes out when plain manifests cannot be read.
+func noFiles() *document {
+	return &document{
+		shared:  map[*yaml.RNode]shared{},
+		origins: map[*yaml.RNode]origin{},
+		files:   map[yaml.ResourceIdentifier]framework.File{},
+	}
+}
+
+// readList reads one ResourceList. With an error it returns the list too, when
+// no more is wrong than an item or the function config, else an empty one.
 func readList(in []byte) (*document, error) {
 	docs, err := readYAML(in)
 	if err != nil {
-		return nil, err
+		return emptyList(), err
 	}
 	switch {
 	case len(docs) == 0:
-		return nil, errors.New("the input is empty, want a ResourceList")
+		return emptyList(), errors.New("the input is empty, want a ResourceList")
 	case len(docs) > 1:
-		return nil, fmt.Errorf("the input holds %d documents, want one ResourceList", len(docs))
+		return emptyList(), fmt.Errorf("the input holds %d documents, want one ResourceList", len(docs))
+	}
+	if err := untangle(docs[0]); err != nil {
+		return emptyList(), err
 	}
 	d := &document{node: docs[0], root: docs[0].Content[0], shared: map[*yaml.RNode]shared{}}
 	if err := d.check(); err != nil {
-		return nil, err
+		return emptyList(), err
 	}
-	if items := valueOf(d.root, "items"); items != nil {
-		for i, item := range items.Content {
-			if _, err := d.addItem(item); err != nil {
-				return nil, fmt.Errorf("items[%d]: %w", i, err)
-			}
+	var wrong []error
+	for i, item := range Elements(yaml.NewRNode(d.root), "items") {
+		obj, err := d.object(item)
+		if err != nil {
+			return emptyList(), fmt.Errorf("items[%d]: %w", i, err)
 		}
+		d.list.Items = append(d.list.Items, obj)
+		wrong = append(wrong, checkItem(obj, fmt.Sprintf("items[%d]", i)))
 	}
-	return d, d.setConfig(valueOf(d.root, "functionConfig"))
+	if err := d.setConfig(valueOf(d.root, "functionConfig")); err != nil {
+		wrong = append(wrong, fmt.Errorf("functionConfig: %v", err))
+	}
+	return d, errors.Join(wrong...)
 }
 
-// readFiles reads plain manifests and a function config.
+// readFiles reads plain manifests and a function config. With an error it
+// returns what could be read too.
 func readFiles(config File, files []File) (*document, error) {
-	d := emptyList()
-	d.shared, d.origins = map[*yaml.RNode]shared{}, map[*yaml.RNode]origin{}
+	d := noFiles()
+	var wrong []error
 	for _, f := range files {
 		docs, err := readYAML(f.Content)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+			return noFiles(), fmt.Errorf("%s: %w", f, err)
 		}
 		for i, doc := range docs {
-			if err := d.addDocument(doc, framework.File{Path: f.Name, Index: i}); err != nil {
-				return nil, fmt.Errorf("%s: document %d: %w", f.Name, i+1, err)
+			file := framework.File{Path: f.Name, Index: i}
+			if err := d.addDocument(doc, file); err != nil {
+				return noFiles(), fmt.Errorf("%s: document %d: %w", f, i+1, err)
 			}
 		}
+	}
+	for _, obj := range d.list.Items {
+		file := d.origins[obj].file
+		wrong = append(wrong, checkItem(obj, fmt.Sprintf("%s: document %d", File{Name: file.Path}, file.Index+1)))
 	}
 	docs, err := readYAML(config.Content)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", config.Name, err)
 	case len(docs) != 1:
-		return nil, fmt.Errorf("%s: holds %d documents, want one function config", config.Name, len(docs))
+		err = fmt.Errorf("holds %d documents, want one function config", len(docs))
+	default:
+		err = d.setConfig(docs[0].Content[0])
 	}
-	if err := d.setConfig(docs[0].Content[0]); err != nil {
-		return nil, fmt.Errorf("%s: %w", config.Name, err)
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("%s: %v", config, err))
 	}
-	return d, nil
+	return d, errors.Join(wrong...)
 }
 
+// addDocument adds the object of a document, or the items of a List.
 func (d *document) addDocument(doc *yaml.Node, file framework.File) error {
-	object := doc.Content[0]
-	if Text(yaml.NewRNode(object), "kind") != "List" {
-		obj, err := d.addItem(object)
-		d.origins[obj] = origin{doc: doc, file: file}
+	list := Text(yaml.NewRNode(doc.Content[0]), "kind") == "List"
+	if !list {
+		return d.addObject(doc.Content[0], origin{doc: doc, file: file})
+	}
+	if err := untangle(doc); err != nil {
 		return err
 	}
-	for _, item := range Elements(yaml.NewRNode(object), "items") {
-		obj, err := d.addItem(item)
-		if err != nil {
-			return err
+	for i, item := range Elements(yaml.NewRNode(doc.Content[0]), "items") {
+		if err := d.addObject(item, origin{file: file}); err != nil {
+			return fmt.Errorf("items[%d]: %w", i, err)
 		}
-		d.origins[obj] = origin{file: file}
 	}
 	return nil
 }
 
-func (d *document) addItem(node *yaml.Node) (*yaml.RNode, error) {
+func (d *document) addObject(node *yaml.Node, from origin) error {
 	obj, err := d.object(node)
-	if err == nil {
-		err = checkItem(obj)
+	if err != nil {
+		return err
 	}
 	d.list.Items = append(d.list.Items, obj)
-	return obj, err
+	d.origins[obj] = from
+	d.addFile(obj)
+	return nil
 }
 
-func (d *document) setConfig(node *yaml.Node) (err error) {
-	if node == nil || isNull(node) {
+// addFile notes the file of an object under its name; the first one keeps it.
+func (d *document) addFile(obj *yaml.RNode) {
+	from, known := d.origins[obj]
+	if ref := reference(obj); ref != nil && known && from.file.Path != Stdin {
+		if _, taken := d.files[*ref]; !taken {
+			d.files[*ref] = from.file
+		}
+	}
+}
+
+func (d *document) setConfig(node *yaml.Node) error {
+	if isNull(node) {
 		return nil
 	}
-	if d.list.FunctionConfig, err = d.object(node); err != nil {
-		return fmt.Errorf("functionConfig: %w", err)
+	config, err := d.object(node)
+	if err != nil || len(config.YNode().Content) == 0 {
+		return err
 	}
-	switch config := d.list.FunctionConfig.YNode(); {
-	case config.Kind != yaml.MappingNode:
-		return fmt.Errorf("functionConfig: %s, want a mapping", describe(config))
-	case len(config.Content) == 0:
-		d.list.FunctionConfig = nil
-	}
-	return nil
+	d.list.FunctionConfig = config
+	return checkMetadata(config)
 }
 
 // addFiles tells the findings of plain manifests which file they are about.
 func (d *document) addFiles() {
-	for obj, origin := range d.origins {
-		ref := reference(obj)
-		for _, r := range d.list.Results {
-			if ref != nil && r.ResourceRef != nil && *r.ResourceRef == *ref {
-				r.File = &origin.file
-			}
+	for _, obj := range d.list.Items {
+		d.addFile(obj) // a function may have renamed it
+	}
+	for _, r := range d.list.Results {
+		if r.ResourceRef == nil {
+			continue
+		}
+		if file, known := d.files[*r.ResourceRef]; known {
+			r.File = &file
 		}
 	}
 }
@@ -175,7 +213,7 @@ func (d *document) check() error {
 	}
 	for _, key := range []string{"items", "results"} {
 		node := valueOf(d.root, key)
-		if node != nil && !isNull(node) && node.Kind != yaml.SequenceNode {
+		if !isNull(node) && node.Kind != yaml.SequenceNode {
 			return fmt.Errorf("%s: %s, want a list", key, describe(node))
 		}
 	}
@@ -184,32 +222,56 @@ func (d *document) check() error {
 
 // object makes the view of an item that functions edit.
 func (d *document) object(node *yaml.Node) (*yaml.RNode, error) {
-	if !hasAlias(node) {
-		return yaml.NewRNode(node), nil
+	resolved := node
+	if hasAlias(node) {
+		budget := maxExpansion
+		var err error
+		if resolved, err = resolve(node, &budget, 0); err != nil {
+			return nil, err
+		}
 	}
-	budget := maxExpansion
-	resolved, err := resolve(node, &budget, 0)
-	if err != nil {
-		return nil, err
+	if resolved.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s, want an object", describe(resolved))
 	}
 	obj := yaml.NewRNode(resolved)
-	d.shared[obj] = shared{read: node, resolved: yaml.CopyYNode(resolved)}
+	if resolved != node {
+		d.shared[obj] = shared{read: node, resolved: yaml.CopyYNode(resolved)}
+	}
 	return obj, nil
 }
 
-func checkItem(obj *yaml.RNode) error {
-	node := obj.YNode()
-	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("%s, want an object", describe(node))
+// checkItem refuses an item that functions cannot work with. The place stands
+// for the name of an item that has none.
+func checkItem(obj *yaml.RNode, place string) error {
+	err := checkMetadata(obj)
+	switch {
+	case Text(obj, "apiVersion") == "":
+		err = Fault(obj, Path{"apiVersion"}, "is missing")
+	case Text(obj, "kind") == "":
+		err = Fault(obj, Path{"kind"}, "is missing")
+	case err == nil && !named(obj):
+		err = Fault(obj, Path{"metadata", "name"}, "is missing")
 	}
-	for _, field := range []string{"apiVersion", "kind"} {
-		if Text(obj, field) == "" {
-			return fmt.Errorf("%s is missing", field)
+	if err != nil && reference(obj) == nil {
+		err = Fault(obj, nil, "%s: %v", place, err)
+	}
+	return err
+}
+
+// named says whether an item has a name or needs none, like a Kustomization. An
+// object with generateName gets one later.
+func named(obj *yaml.RNode) bool {
+	return Text(obj, "metadata", "name") != "" || Text(obj, "metadata", "generateName") != "" ||
+		!Editable(obj) || strings.HasSuffix(Text(obj, "kind"), "List")
+}
+
+// checkMetadata refuses metadata that kyaml panics on or takes for something
+// else.
+func checkMetadata(obj *yaml.RNode) error {
+	for _, path := range []Path{{"metadata"}, {"metadata", "labels"}, {"metadata", "annotations"}} {
+		if node := Lookup(obj, path...); !isNull(node) && node.Kind != yaml.MappingNode {
+			return Fault(obj, path, "%s, want a mapping", describe(node))
 		}
-	}
-	// A Kustomization has no name, an object with generateName gets one later.
-	if Editable(obj) && Text(obj, "metadata", "name") == "" && Text(obj, "metadata", "generateName") == "" && !strings.HasSuffix(obj.GetKind(), "List") {
-		return fmt.Errorf("%s: metadata.name is missing", obj.GetKind())
 	}
 	return nil
 }
@@ -218,7 +280,10 @@ func checkItem(obj *yaml.RNode) error {
 // reader that sees only the beginning of the output, because the program was
 // killed while writing, does not see a ResourceList.
 func (d *document) bytes() ([]byte, error) {
-	nodes := d.nodes()
+	var nodes []*yaml.Node
+	for _, obj := range d.list.Items {
+		nodes = append(nodes, d.write(obj))
+	}
 	if d.origins != nil {
 		return encode(nodes...)
 	}
@@ -238,36 +303,17 @@ func (d *document) bytes() ([]byte, error) {
 	return encode(d.node)
 }
 
-// nodes are the items to write.
-func (d *document) nodes() []*yaml.Node {
-	asRead := d.sharedUnchanged()
-	if config, ok := d.shared[d.list.FunctionConfig]; ok && !asRead {
-		replaceField(d.root, "functionConfig", config.resolved)
+// write returns the item as it goes out.
+func (d *document) write(obj *yaml.RNode) *yaml.Node {
+	node := obj.YNode()
+	if s, ok := d.shared[obj]; ok && Equal(s.resolved, node) {
+		node = s.read
 	}
-	var nodes []*yaml.Node
-	for _, obj := range d.list.Items {
-		node := obj.YNode()
-		if s, ok := d.shared[obj]; ok && asRead {
-			node = s.read
-		}
-		if doc := d.origins[obj].doc; doc != nil {
-			doc.Content[0] = node
-			node = doc
-		}
-		nodes = append(nodes, node)
+	if doc := d.origins[obj].doc; doc != nil {
+		doc.Content[0] = node
+		return doc
 	}
-	return nodes
-}
-
-// sharedUnchanged says whether the items with anchors and aliases can be
-// written as they were read: all of them are there and none was edited.
-func (d *document) sharedUnchanged() bool {
-	for obj, s := range d.shared {
-		if obj != d.list.FunctionConfig && (!slices.Contains(d.list.Items, obj) || !Equal(s.resolved, obj.YNode())) {
-			return false
-		}
-	}
-	return true
+	return node
 }
 
 // addResults appends the findings of this run to those of earlier functions.
@@ -276,7 +322,7 @@ func (d *document) addResults() error {
 		return nil
 	}
 	results := valueOf(d.root, "results")
-	if results == nil || isNull(results) {
+	if isNull(results) {
 		results = List()
 		replaceField(d.root, "results", results)
 	}
@@ -401,6 +447,48 @@ func checkKeys(mapping *yaml.Node) error {
 	return nil
 }
 
+// untangle resolves the aliases of a list when one of them leads from an item,
+// or another field of the list, into another one: each item has to be able to
+// change, or to go, by itself.
+func untangle(doc *yaml.Node) error {
+	list := doc.Content[0]
+	if !hasAlias(list) || list.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 1; i < len(list.Content); i += 2 {
+		parts := list.Content[i : i+1]
+		if list.Content[i-1].Value == "items" && list.Content[i].Kind == yaml.SequenceNode {
+			parts = list.Content[i].Content
+		}
+		if slices.ContainsFunc(parts, leadsOut) {
+			budget := maxExpansion
+			resolved, err := resolve(list, &budget, 0)
+			doc.Content[0] = resolved
+			return err
+		}
+	}
+	return nil
+}
+
+// leadsOut says whether an alias within the node stands for something outside
+// of it.
+func leadsOut(node *yaml.Node) bool {
+	inside := map[*yaml.Node]bool{}
+	var aliases []*yaml.Node
+	var walk func(*yaml.Node)
+	walk = func(n *yaml.Node) {
+		inside[n] = true
+		if n.Kind == yaml.AliasNode {
+			aliases = append(aliases, n)
+		}
+		for _, c := range n.Content {
+			walk(c)
+		}
+	}
+	walk(node)
+	return slices.ContainsFunc(aliases, func(n *yaml.Node) bool { return !inside[n.Alias] })
+}
+
 func hasAlias(node *yaml.Node) bool {
 	return node.Kind == yaml.AliasNode || node.Anchor != "" || slices.ContainsFunc(node.Content, hasAlias)
 }
@@ -451,8 +539,12 @@ func merge(into, from *yaml.Node) error {
 		}
 		return nil
 	case yaml.MappingNode:
+		known := map[string]bool{}
+		for i := 0; i+1 < len(into.Content); i += 2 {
+			known[into.Content[i].Value] = true
+		}
 		for i := 0; i+1 < len(from.Content); i += 2 {
-			if valueOf(into, from.Content[i].Value) == nil {
+			if !known[from.Content[i].Value] {
 				into.Content = append(into.Content, from.Content[i], from.Content[i+1])
 			}
 		}

@@ -29,10 +29,20 @@ func (c Catalog) Run(in []byte, name string) Outcome {
 	return c.run(name, func() (*document, error) { return readList(in) })
 }
 
-// File is a text of YAML documents and the name to call it by.
+// File is a text of YAML documents.
 type File struct {
-	Name    string
+	Name    string // Stdin for standard input
 	Content []byte
+}
+
+// Stdin is the name of standard input.
+const Stdin = "-"
+
+func (f File) String() string {
+	if f.Name == Stdin {
+		return "standard input"
+	}
+	return f.Name
 }
 
 // RunFiles runs the function on plain manifests. The output is plain YAML. An
@@ -44,20 +54,17 @@ func (c Catalog) RunFiles(name string, config File, files []File) Outcome {
 func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 	o := Outcome{Function: name}
 	d, err := read()
-	if err != nil {
-		d = emptyList()
-		d.list.Results = findings(nil, err)
-		return finish(d, o)
-	}
 	if config := d.list.FunctionConfig; config != nil {
 		o.Config = Name(config)
+	}
+	if err != nil {
+		d.list.Results = findings(d.list.FunctionConfig, err)
+		return finish(d, o)
 	}
 	if err := c.process(&d.list, &o.Function); err != nil {
 		results := append(warnings(d.list.Results), findings(d.list.FunctionConfig, err)...)
 		// Nothing half done goes out: the items are read once more.
-		if d, err = read(); err != nil {
-			d = emptyList()
-		}
+		d, _ = read()
 		d.list.Results = results
 	}
 	return finish(d, o)
@@ -87,14 +94,17 @@ func (c Catalog) settings(config *yaml.RNode, name string) (Function, Runner, er
 	f, named := c.ByName(name)
 	switch {
 	case !named && config == nil:
-		return f, nil, fmt.Errorf("there is no functionConfig: give one of apiVersion %s and one of the kinds %s", c.APIVersion, strings.Join(c.kinds(), ", "))
+		return f, nil, fmt.Errorf("there is no functionConfig: write one with apiVersion %s and one of the kinds %s", c.APIVersion, strings.Join(c.kinds(), ", "))
 	case !named:
 		var err error
 		if f, err = c.byConfig(apiVersion, kind); err != nil {
 			return f, nil, err
 		}
-	case config != nil && !text && (apiVersion != c.APIVersion || kind != f.Kind()):
-		return f, nil, fmt.Errorf("the function config is a %s of %s, %s wants a %s of %s", kind, apiVersion, f.Name, f.Kind(), c.APIVersion)
+	case config == nil || text:
+	case apiVersion != c.APIVersion:
+		return f, nil, c.wrongVersion(apiVersion)
+	case kind != f.Kind():
+		return f, nil, wrongKind(kind, fmt.Sprintf("is not what %s wants, that is %s", f.Name, f.Kind()))
 	}
 	settings := f.New()
 	spec, err := specOf(config, text)
@@ -132,11 +142,7 @@ func findings(config *yaml.RNode, err error) framework.Results {
 		var fault *ObjectError
 		switch {
 		case errors.As(single, &setting):
-			path := setting.path(config)
-			report(list, framework.Error, config, &framework.Field{Path: path}, setting.Message)
-			if last := list.Results[len(list.Results)-1]; last.Field == nil {
-				last.Message = path + ": " + last.Message
-			}
+			report(list, framework.Error, config, &framework.Field{Path: setting.path(config)}, setting.Message)
 		case errors.As(single, &fault):
 			var field *framework.Field
 			if len(fault.Field) > 0 {
@@ -155,7 +161,7 @@ func (e *FieldError) path(config *yaml.RNode) string {
 	switch {
 	case e.rooted:
 		return e.Field
-	case config != nil && config.GetKind() == "ConfigMap":
+	case config != nil && Text(config, "kind") == "ConfigMap":
 		return join("data", step(e.Field))
 	}
 	return join("spec", e.Field)
@@ -177,10 +183,11 @@ func finish(d *document, o Outcome) Outcome {
 	o.Findings = d.list.Results
 	output, err := d.bytes()
 	if err != nil {
-		d = emptyList()
-		d.list.Results = append(o.Findings, findings(nil, err)...)
-		o.Findings = d.list.Results
-		output, _ = d.bytes() // an empty list can be written
+		empty := emptyList()
+		empty.origins = d.origins
+		empty.list.Results = append(o.Findings, findings(nil, err)...)
+		o.Findings = empty.list.Results
+		output, _ = empty.bytes() // an empty list can be written
 	}
 	o.Output = output
 	return o

@@ -24,6 +24,9 @@ func CheckName(field, name string) error {
 
 // CheckAddress checks host:port.
 func CheckAddress(field, address string) error {
+	if strings.Contains(address, "@") {
+		return FieldErrorf(field, "holds an @, want host:port without user and password")
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.ContainsAny(host, " ,/") {
 		return FieldErrorf(field, "%q is not host:port", address)
@@ -52,32 +55,48 @@ func SetWithin(list *framework.ResourceList, obj *yaml.RNode, text, inner, old, 
 type Embedded struct {
 	Object *yaml.RNode
 	Path   Path
-	root   *yaml.RNode
+	// The text as read, where every node knows its place, and with its aliases
+	// resolved.
+	root, resolved *yaml.RNode
 }
 
 // Embed parses the text at the path.
 func Embed(obj *yaml.RNode, path ...any) (Embedded, error) {
-	docs, err := readYAML([]byte(Text(obj, path...)))
-	if err == nil && len(docs) != 1 {
-		err = fmt.Errorf("holds %d documents, want one", len(docs))
-	}
-	if err == nil && docs[0].Content[0].Kind != yaml.MappingNode {
-		err = fmt.Errorf("%s, want a mapping", describe(docs[0].Content[0]))
-	}
+	root, resolved, err := parseEmbedded(Text(obj, path...))
 	if err != nil {
 		return Embedded{}, Fault(obj, path, "%v", err)
 	}
-	return Embedded{Object: obj, Path: path, root: yaml.NewRNode(docs[0].Content[0])}, nil
+	return Embedded{Object: obj, Path: path, root: yaml.NewRNode(root), resolved: yaml.NewRNode(resolved)}, nil
+}
+
+func parseEmbedded(text string) (root, resolved *yaml.Node, err error) {
+	docs, err := readYAML([]byte(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(docs) != 1 {
+		return nil, nil, fmt.Errorf("holds %d documents, want one", len(docs))
+	}
+	root = docs[0].Content[0]
+	if root.Kind != yaml.MappingNode {
+		return nil, nil, fmt.Errorf("%s, want a mapping", describe(root))
+	}
+	budget := maxExpansion
+	resolved, err = resolve(root, &budget, 0)
+	return root, resolved, err
 }
 
 // Text returns the scalar at the inner path, "" where there is none.
-func (e Embedded) Text(inner ...any) string { return Text(e.root, inner...) }
+func (e Embedded) Text(inner ...any) string { return Text(e.resolved, inner...) }
 
 // Set changes one scalar of the text, which must be there, and nothing else:
 // comments, quotes and layout of the text stay.
 func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) error {
 	where := Path(inner).String()
 	node := Lookup(e.root, inner...)
+	if node == nil {
+		node = Lookup(e.resolved, inner...)
+	}
 	switch {
 	case node == nil:
 		return Fault(e.Object, e.Path, "%s is missing", where)
@@ -91,12 +110,15 @@ func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) 
 	if !ok {
 		return inPlace
 	}
-	docs, err := readYAML([]byte(text))
-	if err != nil || len(docs) != 1 || Text(yaml.NewRNode(docs[0].Content[0]), inner...) != value {
+	want := yaml.NewRNode(yaml.CopyYNode(e.resolved.YNode()))
+	*Lookup(want, inner...) = *scalar(value)
+	root, resolved, err := parseEmbedded(text)
+	if err != nil || !Equal(resolved, want.YNode()) {
 		return inPlace
 	}
 	SetWithin(list, e.Object, text, where, node.Value, value, e.Path...)
-	e.root.SetYNode(docs[0].Content[0])
+	e.root.SetYNode(root)
+	e.resolved.SetYNode(resolved)
 	return nil
 }
 
@@ -118,7 +140,8 @@ func splice(text string, node *yaml.Node, value string) (string, bool) {
 		return "", false
 	}
 	written := value
-	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !safePlain.MatchString(value) {
+	plain := &yaml.Node{Kind: yaml.ScalarNode, Value: value}
+	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !safePlain.MatchString(value) || plain.ShortTag() != yaml.NodeTagString {
 		quoted, err := encode(&yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: yaml.DoubleQuotedStyle, Value: value})
 		if err != nil || bytes.Count(quoted, []byte("\n")) != 1 {
 			return "", false

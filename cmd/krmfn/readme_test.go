@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"krmfn.dev/harbor/functions"
+)
+
+const root = "../.."
+
+// TestReadme checks what README.md shows: the functions, the overlays, files of
+// this repository, the commands that need nothing but this program, an error
+// and the links. The other commands run in e2e.
+func TestReadme(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(content)
+	contains := func(what, text string) {
+		t.Helper()
+		if !strings.Contains(readme, text) {
+			t.Errorf("README.md does not show %s:\n%s", what, text)
+		}
+	}
+
+	for _, f := range functions.Catalog.Functions {
+		contains("function "+f.Name, fmt.Sprintf("| [%s](functions/%s/README.md) | %s | %s |\n",
+			f.Name, strings.ReplaceAll(f.Name, "-", ""), f.Kind(), f.Summary()))
+	}
+
+	overlays, err := filepath.Glob(filepath.Join(root, "overlays/*/functions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range overlays {
+		name := filepath.Base(filepath.Dir(dir))
+		contains("overlay "+name, fmt.Sprintf("| [%s](overlays/%s) | ", name, name))
+	}
+
+	shown := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```yaml\n(.*?)```").FindAllStringSubmatch(readme, -1)
+	if len(shown) != 4 {
+		t.Errorf("README.md shows %d files, want 4", len(shown))
+	}
+	for _, s := range shown {
+		file, err := os.ReadFile(filepath.Join(root, s[1]))
+		if err != nil || string(file) != s[2] {
+			t.Errorf("README.md does not show %s as it is (%v)", s[1], err)
+		}
+	}
+
+	commands := regexp.MustCompile(`(?m)^(?:krmfn|go run \./cmd/krmfn) render (\S+)$`).FindAllStringSubmatch(readme, -1)
+	if len(commands) != 3 {
+		t.Errorf("README.md shows %d render commands, want 3", len(commands))
+	}
+	for _, c := range commands {
+		build(t, filepath.Join(root, c[1]))
+	}
+
+	config := strings.Replace(shown[0][2], "    adminserver: 3\n", "    adminserver: 3\n    jobservice: 3\n", 1)
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, _ := krmfn(base(t), "harbor-ha", path, "-")
+	contains("the error as it is printed", "```\n"+stderr+"```\n")
+}
+
+// TestLinks checks that relative links lead to something.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^):]+)\)`)
+	for _, file := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"} {
+		content, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range link.FindAllStringSubmatch(string(content), -1) {
+			if _, err := os.Stat(filepath.Join(root, l[1])); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+}

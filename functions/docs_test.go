@@ -1,0 +1,291 @@
+package functions_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/kube-openapi/pkg/validation/strfmt"
+	"k8s.io/kube-openapi/pkg/validation/validate"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/resid"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+var update = flag.Bool("update", false, "rewrite the derived documents")
+
+// TestDocuments derives README.md and definition.yaml of each function from its
+// package comment, its settings and the golden case example.
+func TestDocuments(t *testing.T) {
+	for _, f := range functions.Catalog.Functions {
+		t.Run(f.Name, func(t *testing.T) {
+			dir := strings.ReplaceAll(f.Name, "-", "")
+			if got := filepath.Base(reflect.TypeOf(f.New()).Elem().PkgPath()); got != dir {
+				t.Errorf("the package is called %s, want %s", got, dir)
+			}
+			f.Manual = readme(t, f, dir) // not the one that was compiled in
+			compare(t, filepath.Join(dir, "README.md"), f.Manual)
+			compare(t, filepath.Join(dir, "definition.yaml"), definition(t, f))
+		})
+	}
+}
+
+// TestDefinitions validates the example of each function with its definition:
+// it fits, and does not with one more setting.
+func TestDefinitions(t *testing.T) {
+	for _, f := range functions.Catalog.Functions {
+		gvk := resid.NewGvk(functions.Group, "v1alpha1", f.Kind())
+		schema, err := framework.SchemaFromFunctionDefinition(gvk, definition(t, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config map[string]any
+		if err := yaml.Unmarshal([]byte(read(t, filepath.Join("../testdata", f.Name, "example/config.yaml"))), &config); err != nil {
+			t.Fatal(err)
+		}
+		if err := validate.AgainstSchema(schema, config, strfmt.Default); err != nil {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+		config["spec"].(map[string]any)["unknown"] = true
+		if err := validate.AgainstSchema(schema, config, strfmt.Default); err == nil {
+			t.Errorf("%s: an unknown setting is valid", f.Name)
+		}
+	}
+}
+
+func readme(t *testing.T, f krm.Function, dir string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", f.Name, manual(t, dir))
+	fmt.Fprintf(&b, "## Settings\n\nThey stand under `spec` of a function config of apiVersion `%s` and kind `%s`.\n\n", functions.Catalog.APIVersion, f.Kind())
+	b.WriteString("| setting | type | default | meaning |\n|---|---|---|---|\n")
+	for _, s := range settings(t, "", reflect.TypeOf(f.New()).Elem()) {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.path, s.typ, s.value, strings.ReplaceAll(s.comment, "|", `\|`))
+	}
+	example := filepath.Join("../testdata", f.Name, "example")
+	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", read(t, filepath.Join(example, "config.yaml")))
+	fmt.Fprintf(&b, "\nchanges the manifests of Harbor 1.2 (`base/harbor-1.2`) like this:\n\n```diff\n%s```\n", read(t, filepath.Join(example, "out.diff")))
+	fmt.Fprintf(&b, "\n<!-- Derived from %s.go and testdata/%s/example: make golden rewrites it. -->\n", dir, f.Name)
+	return b.String()
+}
+
+// manual is the package comment as Markdown: the first sentence alone, then the
+// rest.
+func manual(t *testing.T, dir string) string {
+	p := parse(t, dir)
+	text := strings.TrimPrefix(p.Doc, "Package "+dir+" ")
+	text = strings.ToUpper(text[:1]) + text[1:]
+	return string(p.Printer().Markdown(p.Parser().Parse(text)))
+}
+
+type setting struct{ path, typ, value, comment string }
+
+// settings lists the settings of a type and of the types below it.
+func settings(t *testing.T, parent string, typ reflect.Type) []setting {
+	comments := fieldComments(t, typ)
+	var all []setting
+	for _, s := range krm.Settings(typ) {
+		field := typ.FieldByIndex(s.Index)
+		comment := comments[field.Name]
+		if len(s.Index) > 1 { // from an inline struct
+			comment = fieldComments(t, typ.Field(s.Index[0]).Type)[field.Name]
+		}
+		if comment == "" {
+			t.Errorf("%s.%s has no comment", typ, field.Name)
+		}
+		path := strings.TrimPrefix(parent+"."+s.Name, ".")
+		value := s.Default
+		switch {
+		case s.Required:
+			value = "required"
+		case value != "":
+			value = "`" + value + "`"
+		}
+		below, name := s.Type, ""
+		if below.Kind() == reflect.Pointer {
+			below = below.Elem()
+		}
+		if below.Kind() == reflect.Map {
+			below, name = below.Elem(), ".NAME"
+		}
+		all = append(all, setting{path, typeName(s.Type), value, comment})
+		if below.Kind() == reflect.Struct {
+			all = append(all, settings(t, path+name, below)...)
+		}
+	}
+	return all
+}
+
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeName(t.Elem())
+	case reflect.Struct:
+		return "mapping"
+	case reflect.Map:
+		return "mapping of names to " + typeName(t.Elem())
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem())
+	case reflect.Int:
+		return "integer"
+	case reflect.Bool:
+		return "boolean"
+	}
+	return t.Kind().String()
+}
+
+// fieldComments returns the comments of a struct's fields, each on one line.
+func fieldComments(t *testing.T, typ reflect.Type) map[string]string {
+	dir := "../" + strings.TrimPrefix(typ.PkgPath(), "krmfn.dev/harbor/")
+	comments := map[string]string{}
+	for _, d := range parse(t, dir).Types {
+		if d.Name != typ.Name() {
+			continue
+		}
+		for _, f := range d.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType).Fields.List {
+			for _, name := range f.Names {
+				comments[name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+			}
+		}
+	}
+	return comments
+}
+
+// parse reads the package in a folder.
+func parse(t *testing.T, dir string) *doc.Package {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, p := range paths {
+		if strings.HasSuffix(p, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, p, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	p, err := doc.NewFromFiles(fset, files, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// definition is the KRMFunctionDefinition: what machines read instead of the
+// README.
+func definition(t *testing.T, f krm.Function) string {
+	group, version, _ := strings.Cut(functions.Catalog.APIVersion, "/")
+	spec := schema(t, reflect.TypeOf(f.New()).Elem())
+	root := krm.Map(
+		"apiVersion", framework.FunctionDefinitionGroupVersion,
+		"kind", framework.FunctionDefinitionKind,
+		"metadata", krm.Map("name", f.Name+"."+group),
+		"spec", krm.Map(
+			"group", group,
+			"description", f.Summary(),
+			"names", krm.Map("kind", f.Kind()),
+			"versions", krm.List(krm.Map(
+				"name", version,
+				"idempotent", true,
+				"license", "Apache-2.0",
+				"runtime", krm.Map("container", krm.Map("image", "localhost/krmfn:dev")),
+				"schema", krm.Map("openAPIV3Schema", krm.Map(
+					"type", "object",
+					"required", []string{"apiVersion", "kind"},
+					"properties", krm.Map(
+						"apiVersion", krm.Map("type", "string", "enum", []string{functions.Catalog.APIVersion}),
+						"kind", krm.Map("type", "string", "enum", []string{f.Kind()}),
+						"metadata", krm.Map("type", "object"),
+						"spec", spec,
+					))),
+			)),
+		),
+	)
+	var out bytes.Buffer
+	out.WriteString("# Derived from the settings of the function: make golden rewrites it.\n")
+	if err := yaml.NewEncoder(&out).Encode(root); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func schema(t *testing.T, typ reflect.Type) *yaml.Node {
+	switch typ.Kind() {
+	case reflect.Pointer:
+		return schema(t, typ.Elem())
+	case reflect.Map:
+		return krm.Map("type", "object", "additionalProperties", schema(t, typ.Elem()))
+	case reflect.Slice:
+		return krm.Map("type", "array", "items", schema(t, typ.Elem()))
+	case reflect.Struct:
+	default:
+		return krm.Map("type", typeName(typ))
+	}
+	properties, required := krm.Map(), []string{}
+	comments := map[string]string{}
+	for _, s := range settings(t, "", typ) {
+		comments[s.path] = s.comment
+	}
+	for _, s := range krm.Settings(typ) {
+		property := krm.Map("description", comments[s.Name])
+		property.Content = append(property.Content, schema(t, s.Type).Content...)
+		if s.Default != "" {
+			value := krm.Map("default", s.Default)
+			if s.Type.Kind() != reflect.String {
+				value.Content[1].Tag = "" // a number or boolean
+			}
+			property.Content = append(property.Content, value.Content...)
+		}
+		properties.Content = append(properties.Content, krm.Map(s.Name, property).Content...)
+		if s.Required {
+			required = append(required, s.Name)
+		}
+	}
+	object := krm.Map("type", "object", "additionalProperties", false, "properties", properties)
+	if len(required) > 0 {
+		object.Content = append(object.Content, krm.Map("required", required).Content...)
+	}
+	return object
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func compare(t *testing.T, path, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if d := cmp.Diff(want, read(t, path)); d != "" {
+		t.Errorf("%s is not up to date, make golden rewrites it (-want +is):\n%s", path, d)
+	}
+}
