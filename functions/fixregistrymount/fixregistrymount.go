@@ -69,7 +69,7 @@ func (s *FixRegistryMount) fix(list *framework.ResourceList, c harbor.Component)
 	if err := moveMounts(list, c, old); err != nil {
 		return err
 	}
-	if err := moveCertificate(list, c, config); err != nil || !s.PinCommand {
+	if err := moveCertificate(list, c, config, old); err != nil || !s.PinCommand {
 		return err
 	}
 	if err := krm.Set(list, c.RNode, krm.List(program), c.Path.Append("command")...); err != nil {
@@ -92,8 +92,8 @@ func moveMounts(list *framework.ResourceList, c harbor.Component, old string) er
 	return nil
 }
 
-// moveCertificate makes rootcertbundle name the file that the mounts deliver.
-func moveCertificate(list *framework.ResourceList, c harbor.Component, config harbor.ConfigFile) error {
+// moveCertificate makes rootcertbundle name a file that the mounts deliver.
+func moveCertificate(list *framework.ResourceList, c harbor.Component, config harbor.ConfigFile, old string) error {
 	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
 	if err != nil {
 		return err
@@ -104,24 +104,34 @@ func moveCertificate(list *framework.ResourceList, c harbor.Component, config ha
 			"has no auth.token.rootcertbundle: a registry without token authentication lets everybody push and pull")
 		return nil
 	}
-	moved := ""
-	for _, file := range c.ConfigFiles(list) {
-		switch {
-		case file.FilePath() == certificate:
-			return nil
-		case path.Base(file.Name) == path.Base(certificate):
-			moved = file.FilePath()
+	moved := path.Join(directory, path.Base(certificate))
+	if below, found := strings.CutPrefix(certificate, old+"/"); found {
+		moved = path.Join(directory, below)
+	}
+	switch {
+	case delivers(list, c, certificate): // e.g. from a Secret elsewhere
+		return nil
+	case delivers(list, c, moved):
+		return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
+	}
+	return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key},
+		"auth.token.rootcertbundle is %s, which no mount of %s delivers", certificate, krm.Name(c.RNode))
+}
+
+// delivers says whether a mount brings the file, as far as can be known: what a
+// Secret holds cannot.
+func delivers(list *framework.ResourceList, c harbor.Component, file string) bool {
+	for _, f := range c.ConfigFiles(list) {
+		if f.FilePath() == file {
+			return true
 		}
 	}
 	for _, m := range c.Mounts() {
-		// A certificate from elsewhere, e.g. from a Secret, is left alone.
-		if m.MountPath == certificate || strings.HasPrefix(certificate, path.Clean(m.MountPath)+"/") && m.MountPath != directory {
-			return nil
+		at := path.Clean(m.MountPath)
+		known := krm.Lookup(c.RNode, m.Volume.Append("configMap")...) != nil
+		if !known && (at == file || strings.HasPrefix(file, at+"/")) {
+			return true
 		}
 	}
-	if moved == "" {
-		return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key},
-			"auth.token.rootcertbundle is %s, which no mount of %s delivers", certificate, krm.Name(c.RNode))
-	}
-	return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
+	return false
 }

@@ -111,7 +111,7 @@ func (s *InjectRedis) literal(list *framework.ResourceList, ui harbor.Component)
 // fromSecret writes the two variables in the order that they need: only
 // variables that come before can be referred to.
 func (s *InjectRedis) fromSecret(list *framework.ResourceList, ui harbor.Component) error {
-	source := ui.EnvSource(redisURL)
+	source := ui.EnvSource(list, redisURL)
 	if err := ui.SetSecretVariable(list, redisPassword, s.Password.SecretName, s.Password.SecretKey); err != nil {
 		return err
 	}

@@ -230,7 +230,6 @@ func (v Volume) apply(list *framework.ResourceList, s *UseCephFS, claim, pv *yam
 	if size == "" {
 		return krm.FieldErrorf("size", "is missing, and %s asks for none", krm.Name(claim))
 	}
-	selected := pv != nil && kube.Selects(claim, pv) && krm.Text(claim, "spec", "volumeName") == ""
 	if pv == nil {
 		pv = newVolume(claim)
 		krm.Add(list, pv, claim)
@@ -239,12 +238,11 @@ func (v Volume) apply(list *framework.ResourceList, s *UseCephFS, claim, pv *yam
 		if err := v.rename(list, claim, pv); err != nil {
 			return err
 		}
-		selected = false
 	}
 	if err := v.setVolume(list, s, pv, size); err != nil {
 		return err
 	}
-	return setClaim(list, claim, pv, size, selected)
+	return v.setClaim(list, claim, pv, size)
 }
 
 // newVolume makes the volume of a claim that has none in the list.
@@ -354,15 +352,16 @@ func (v Volume) handle(c *CSI, pv *yaml.RNode) string {
 	return fmt.Sprintf("%s-%x", pv.GetName(), sum[:4])
 }
 
-// setClaim makes the claim fit the volume. It names the volume unless its
-// selector finds it.
-func setClaim(list *framework.ResourceList, claim, pv *yaml.RNode, size string, selected bool) error {
+// setClaim makes the claim fit the volume. It names the volume unless they find
+// each other; a renamed one always, since its labels may still fit the old
+// volume in the cluster.
+func (v Volume) setClaim(list *framework.ResourceList, claim, pv *yaml.RNode, size string) error {
 	err := setAll(list, claim, []edit{
 		{krm.List("ReadWriteMany"), krm.Path{"spec", "accessModes"}},
 		{size, krm.Path{"spec", "resources", "requests", "storage"}},
 		{"", krm.Path{"spec", "storageClassName"}},
 	})
-	if err != nil || selected || kube.VolumeOf(list, claim) == pv {
+	if err != nil || v.Name == "" && kube.VolumeOf(list, claim) == pv {
 		return err
 	}
 	return krm.Set(list, claim, pv.GetName(), "spec", "volumeName")

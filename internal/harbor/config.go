@@ -53,41 +53,45 @@ func (c Component) SetVariable(list *framework.ResourceList, name, value string,
 	if secret {
 		set = krm.SetSecret
 	}
-	source := c.EnvSource(name)
+	source := c.EnvSource(list, name)
+	isNew := source.Name == ""
+	if isNew {
+		source = kube.Reference{Name: c.ownConfigMap(list), Key: name}
+	}
 	if source.Name == "" {
-		var err error
-		if source, err = c.newSource(name); err != nil {
-			return err
-		}
+		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), name)
 	}
 	configMap, err := c.configMap(list, source.Name)
 	if err != nil {
 		return err
 	}
-	if err := set(list, configMap, value, "data", source.Key); err != nil {
+	if err := set(list, configMap, value, "data", source.Key); err != nil || !isNew {
 		return err
 	}
 	return c.SetEnv(list, krm.Map("name", name, "valueFrom",
 		krm.Map("configMapKeyRef", krm.Map("name", source.Name, "key", source.Key))))
 }
 
-// newSource is where a variable goes that the component does not read from a
-// ConfigMap yet: beside those that it does.
-func (c Component) newSource(name string) (kube.Reference, error) {
+// ownConfigMap is the name of the ConfigMap that the component reads variables
+// from, "" when there is none.
+func (c Component) ownConfigMap(list *framework.ResourceList) string {
 	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
-		other := krm.Text(c.RNode, c.Path.Append("env", i, "name")...)
-		if source := c.EnvSource(other); source.Name != "" {
-			return kube.Reference{Name: source.Name, Key: name}, nil
+		variable := krm.Text(c.RNode, c.Path.Append("env", i, "name")...)
+		if source := c.EnvSource(list, variable); source.Name != "" {
+			return source.Name
 		}
 	}
-	return kube.Reference{}, fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), name)
+	for _, name := range c.EnvFrom() {
+		return name
+	}
+	return ""
 }
 
 // SetSecretVariable gives the component an environment variable that is read
 // from a Secret. The value that a ConfigMap held for it goes, unless somebody
 // else reads it.
 func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretName, secretKey string) error {
-	source := c.EnvSource(name)
+	source := c.EnvSource(list, name)
 	if err := c.SetEnv(list, krm.Map("name", name, "valueFrom",
 		krm.Map("secretKeyRef", krm.Map("name", secretName, "key", secretKey)))); err != nil {
 		return err
@@ -139,7 +143,7 @@ func (p Password) Validate() error {
 
 // WarnLiteral reports that the password in a variable stands in a ConfigMap.
 func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
-	source := c.EnvSource(variable)
+	source := c.EnvSource(list, variable)
 	configMap, err := c.configMap(list, source.Name)
 	if err != nil {
 		return err

@@ -112,22 +112,40 @@ func (c Container) Env(name string) (krm.Path, bool) {
 	return nil, false
 }
 
-// Reference is a reference to one key of a ConfigMap or Secret.
-type Reference struct{ Kind, Name, Key string }
+// Reference names one key of a ConfigMap.
+type Reference struct{ Name, Key string }
 
-// EnvSource returns the ConfigMap key that a variable is read from: the zero
-// Reference when it is not.
-func (c Container) EnvSource(name string) Reference {
-	path, ok := c.Env(name)
-	if !ok {
-		return Reference{}
+// EnvSource returns the ConfigMap key that a variable is read from, through env
+// or envFrom: the zero Reference when it is not.
+func (c Container) EnvSource(list *framework.ResourceList, name string) Reference {
+	if path, ok := c.Env(name); ok {
+		from := path.Append("valueFrom", "configMapKeyRef")
+		if krm.Lookup(c.RNode, from...) == nil || krm.Lookup(c.RNode, path.Append("value")...) != nil {
+			return Reference{}
+		}
+		return Reference{Name: krm.Text(c.RNode, from.Append("name")...), Key: krm.Text(c.RNode, from.Append("key")...)}
 	}
-	from := path.Append("valueFrom", "configMapKeyRef")
-	r := Reference{Kind: "ConfigMap", Name: krm.Text(c.RNode, from.Append("name")...), Key: krm.Text(c.RNode, from.Append("key")...)}
-	if r.Name == "" {
-		return Reference{}
+	for _, from := range c.EnvFrom() {
+		configMap := Find(list, "ConfigMap", c.GetNamespace(), from)
+		if configMap != nil && krm.Lookup(configMap, "data", name) != nil {
+			return Reference{Name: from, Key: name}
+		}
 	}
-	return r
+	return Reference{}
+}
+
+// EnvFrom returns the names of the ConfigMaps whose keys all become variables,
+// the one that wins first.
+func (c Container) EnvFrom() []string {
+	var names []string
+	envFrom := c.Path.Append("envFrom")
+	for i := len(krm.Elements(c.RNode, envFrom...)) - 1; i >= 0; i-- {
+		name := krm.Text(c.RNode, envFrom.Append(i, "configMapRef", "name")...)
+		if name != "" && krm.Text(c.RNode, envFrom.Append(i, "prefix")...) == "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // SetEnv gives the container the entry of env. A variable that is there is
@@ -351,16 +369,16 @@ func VolumeOf(list *framework.ResourceList, claim *yaml.RNode) *yaml.RNode {
 			}
 			continue
 		}
-		if bySelector == nil && Selects(claim, pv) {
+		if bySelector == nil && selects(claim, pv) {
 			bySelector = pv
 		}
 	}
 	return bySelector
 }
 
-// Selects says whether the claim has a selector of labels and it fits the
+// selects says whether the claim has a selector of labels and it fits the
 // volume.
-func Selects(claim, pv *yaml.RNode) bool {
+func selects(claim, pv *yaml.RNode) bool {
 	labels := krm.Strings(claim, "spec", "selector", "matchLabels")
 	expressions := krm.Elements(claim, "spec", "selector", "matchExpressions")
 	return len(labels) > 0 && len(expressions) == 0 && subset(labels, pv.GetLabels())
