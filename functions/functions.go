@@ -2,10 +2,12 @@
 package functions
 
 import (
+	"krmfn.dev/harbor/functions/applyharborcfg"
 	"krmfn.dev/harbor/functions/exposenodeport"
 	"krmfn.dev/harbor/functions/fixregistrymount"
 	"krmfn.dev/harbor/functions/harborha"
 	"krmfn.dev/harbor/functions/injectredis"
+	"krmfn.dev/harbor/functions/movesecrets"
 	"krmfn.dev/harbor/functions/setendpoint"
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
@@ -21,6 +23,7 @@ const Group = "harbor.krmfn.dev"
 var Catalog = krm.Catalog{
 	APIVersion: Group + "/v1alpha1",
 	Functions: []krm.Function{
+		applyharborcfg.Function,
 		setreplicas.Function,
 		usecephfs.Function,
 		fixregistrymount.Function,
@@ -28,6 +31,7 @@ var Catalog = krm.Catalog{
 		useexternaldatabase.Function,
 		exposenodeport.Function,
 		setendpoint.Function,
+		movesecrets.Function,
 		harborha.Function,
 	},
 }

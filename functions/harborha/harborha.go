@@ -11,12 +11,16 @@ package harborha
 import (
 	_ "embed"
 	"errors"
+	"net/url"
+	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
+	"krmfn.dev/harbor/functions/applyharborcfg"
 	"krmfn.dev/harbor/functions/exposenodeport"
 	"krmfn.dev/harbor/functions/fixregistrymount"
 	"krmfn.dev/harbor/functions/injectredis"
+	"krmfn.dev/harbor/functions/movesecrets"
 	"krmfn.dev/harbor/functions/setendpoint"
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
@@ -32,6 +36,9 @@ var Function = krm.Function{Name: "harbor-ha", Manual: manual, New: func() krm.R
 
 // HarborHA is the settings. The sections run in this order.
 type HarborHA struct {
+	// The settings of apply-harbor-cfg. What other sections set must not stand in
+	// harbor.cfg with another value.
+	HarborCfg *applyharborcfg.ApplyHarborCfg `yaml:"harborCfg"`
 	// The settings of set-replicas.
 	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
 	// The settings of use-cephfs.
@@ -46,6 +53,8 @@ type HarborHA struct {
 	NodePort *exposenodeport.ExposeNodePort `yaml:"nodePort"`
 	// The settings of set-endpoint.
 	Endpoint *setendpoint.SetEndpoint `yaml:"endpoint"`
+	// The settings of move-secrets.
+	Secrets *movesecrets.MoveSecrets `yaml:"secrets"`
 }
 
 type section struct {
@@ -56,6 +65,10 @@ type section struct {
 // sections are those that the settings hold, in the order in which they run.
 func (h *HarborHA) sections() []section {
 	var all []section
+	if h.HarborCfg != nil {
+		h.HarborCfg.Decided = h.decided()
+		all = append(all, section{"harborCfg", h.HarborCfg})
+	}
 	if len(h.SetReplicas.Replicas) > 0 {
 		all = append(all, section{"", &h.SetReplicas})
 	}
@@ -77,7 +90,29 @@ func (h *HarborHA) sections() []section {
 	if h.Endpoint != nil {
 		all = append(all, section{"endpoint", h.Endpoint})
 	}
+	if h.Secrets != nil {
+		all = append(all, section{"secrets", h.Secrets})
+	}
 	return all
+}
+
+// decided are the keys of harbor.cfg that the sections endpoint and database
+// set.
+func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
+	decided := map[string]applyharborcfg.Decision{}
+	if h.Endpoint != nil {
+		if u, err := url.Parse(h.Endpoint.URL); err == nil {
+			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: u.Host}
+			decided["ui_url_protocol"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: u.Scheme}
+		}
+	}
+	if d := h.Database; d != nil {
+		decided["db_host"] = applyharborcfg.Decision{Field: "spec.database.host", Value: d.Host}
+		decided["db_port"] = applyharborcfg.Decision{Field: "spec.database.port", Value: strconv.Itoa(d.Port)}
+		decided["db_user"] = applyharborcfg.Decision{Field: "spec.database.user", Value: d.User}
+		decided["db_password"] = applyharborcfg.Decision{Field: "spec.database.password", Value: d.Password.Value}
+	}
+	return decided
 }
 
 // Validate checks the settings of every section.

@@ -42,13 +42,6 @@ type InjectRedis struct {
 	Password harbor.Password `yaml:"password"`
 }
 
-// Names of the variable that the ui reads (Harbor v1.2.0, src/ui/main.go) and of
-// the one that brings the password from a Secret.
-const (
-	redisURL      = "_REDIS_URL"
-	redisPassword = "REDIS_PASSWORD"
-)
-
 // Validate checks that the parts fit the grammar of _REDIS_URL: the session
 // store silently takes 100 connections or database 0 for what it cannot read
 // (beego, session/redis).
@@ -69,7 +62,7 @@ func (s *InjectRedis) Validate() error {
 		errs = append(errs, err)
 	}
 	if strings.ContainsAny(s.Password.Value, ",\n") {
-		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma or a line break, which %s cannot carry: choose another password", redisURL))
+		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma or a line break, which %s cannot carry: choose another password", harbor.RedisURL))
 	}
 	return errors.Join(errs...)
 }
@@ -82,7 +75,7 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	}
 	for _, ui := range uis {
 		if s.Password.FromSecret() {
-			err = s.fromSecret(list, ui)
+			err = ui.SetRedis(list, s.url("$("+harbor.RedisPassword+")"), s.Password.SecretName, s.Password.SecretKey)
 		} else {
 			err = s.literal(list, ui)
 		}
@@ -98,31 +91,12 @@ func (s *InjectRedis) url(password string) string {
 }
 
 func (s *InjectRedis) literal(list *framework.ResourceList, ui harbor.Component) error {
-	if err := ui.SetVariable(list, redisURL, s.url(s.Password.Value), true); err != nil {
+	if err := ui.SetVariable(list, harbor.RedisURL, s.url(s.Password.Value), true); err != nil {
 		return err
 	}
-	ui.RemoveEnv(list, redisPassword)
+	ui.RemoveEnv(list, harbor.RedisPassword)
 	if s.Password.Value == "" {
 		return nil
 	}
-	return ui.WarnLiteral(list, redisURL)
-}
-
-// fromSecret writes the two variables in the order that they need: only
-// variables that come before can be referred to.
-func (s *InjectRedis) fromSecret(list *framework.ResourceList, ui harbor.Component) error {
-	source := ui.EnvSource(list, redisURL)
-	if err := ui.SetSecretVariable(list, redisPassword, s.Password.SecretName, s.Password.SecretKey); err != nil {
-		return err
-	}
-	if url, ok := ui.Env(redisURL); ok {
-		if password, _ := ui.Env(redisPassword); url[len(url)-1].(int) < password[len(password)-1].(int) {
-			ui.RemoveEnv(list, redisURL)
-		}
-	}
-	if err := ui.SetEnv(list, krm.Map("name", redisURL, "value", s.url("$("+redisPassword+")"))); err != nil {
-		return err
-	}
-	ui.DropKey(list, source)
-	return nil
+	return ui.WarnLiteral(list, harbor.RedisURL)
 }

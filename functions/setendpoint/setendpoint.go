@@ -10,9 +10,7 @@ package setendpoint
 
 import (
 	_ "embed"
-	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -62,34 +60,7 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	if err := s.checkNodePort(list); err != nil {
 		return err
 	}
-	adminServers, err := harbor.Find(list, harbor.AdminServer)
-	if err != nil {
-		return err
-	}
-	for _, c := range adminServers {
-		if err := c.SetVariable(list, "EXT_ENDPOINT", s.URL, false); err != nil {
-			return err
-		}
-	}
-	registries, err := harbor.Find(list, harbor.Registry)
-	if err != nil {
-		return err
-	}
-	for _, c := range registries {
-		if err := s.setRealm(list, c); err != nil {
-			return err
-		}
-	}
-	proxies, err := harbor.Find(list, harbor.Nginx)
-	if err != nil {
-		return err
-	}
-	for _, c := range proxies {
-		if err := s.setServerName(list, c); err != nil {
-			return err
-		}
-	}
-	return nil
+	return harbor.SetEndpoint(list, s.URL)
 }
 
 // checkNodePort compares the port of the URL with the node port.
@@ -119,35 +90,4 @@ func (s *SetEndpoint) port() string {
 		return u.Port()
 	}
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
-}
-
-func (s *SetEndpoint) setRealm(list *framework.ResourceList, c harbor.Component) error {
-	config, err := c.ConfigFile(list, "config.yml")
-	if err != nil {
-		return err
-	}
-	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
-	if err != nil {
-		return err
-	}
-	return embedded.Set(list, s.URL+"/service/token", "auth", "token", "realm")
-}
-
-var serverName = regexp.MustCompile(`(?m)^(\s*server_name\s+)([^;]*[^;\s])(\s*;)`)
-
-// setServerName writes host and port, as the templates of Harbor do: nginx
-// compares without the port, but its only server answers whatever the name.
-func (s *SetEndpoint) setServerName(list *framework.ResourceList, c harbor.Component) error {
-	config, err := c.ConfigFile(list, "nginx.conf")
-	if err != nil {
-		return err
-	}
-	old := serverName.FindStringSubmatch(config.Text())
-	if old == nil {
-		return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key}, "has no server_name")
-	}
-	host := s.URL[strings.Index(s.URL, "://")+3:]
-	text := serverName.ReplaceAllString(config.Text(), fmt.Sprintf("${1}%s${3}", host))
-	krm.SetWithin(list, config.ConfigMap, text, "server_name", old[2], host, "data", config.Key)
-	return nil
 }

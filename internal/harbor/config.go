@@ -72,6 +72,44 @@ func (c Component) SetVariable(list *framework.ResourceList, name, value string,
 		krm.Map("configMapKeyRef", krm.Map("name", source.Name, "key", source.Key))))
 }
 
+// ConfigMaps returns the names of the ConfigMaps that the component reads.
+func (c Component) ConfigMaps(list *framework.ResourceList) []string {
+	var names []string
+	for _, obj := range list.Items {
+		if obj.GetKind() == "ConfigMap" && krm.Editable(obj) && c.Reads(obj, "") {
+			names = append(names, obj.GetName())
+		}
+	}
+	return names
+}
+
+// Value is what a variable holds, "" when it is read from elsewhere than the
+// list.
+func (c Component) Value(list *framework.ResourceList, name string) string {
+	if source := c.EnvSource(list, name); source.Name != "" {
+		if configMap, err := c.configMap(list, source.Name); err == nil {
+			return krm.Text(configMap, "data", source.Key)
+		}
+	}
+	path, _ := c.Env(name)
+	return krm.Text(c.RNode, path.Append("value")...)
+}
+
+// FromSecret says whether the variable is read from a Secret.
+func (c Component) FromSecret(name string) bool {
+	path, ok := c.Env(name)
+	return ok && krm.Lookup(c.RNode, path.Append("valueFrom", "secretKeyRef")...) != nil
+}
+
+// SetKey sets a key of the component's ConfigMap that is there already.
+func (c Component) SetKey(list *framework.ResourceList, key, value string) error {
+	configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), c.ownConfigMap(list))
+	if configMap == nil || krm.Lookup(configMap, "data", key) == nil {
+		return nil
+	}
+	return krm.Set(list, configMap, value, "data", key)
+}
+
 // ownConfigMap is the name of the ConfigMap that the component reads variables
 // from, "" when there is none.
 func (c Component) ownConfigMap(list *framework.ResourceList) string {
@@ -151,25 +189,4 @@ func (c Component) WarnLiteral(list *framework.ResourceList, variable string) er
 	krm.Warn(list, configMap, krm.Path{"data", source.Key}, "holds a password that everybody who reads the manifests can see: "+
 		"put it into a Secret and set password.secretName and password.secretKey instead of password.value")
 	return nil
-}
-
-// Entry returns the Service through which clients reach Harbor: the one in
-// front of nginx.
-func Entry(list *framework.ResourceList) (*yaml.RNode, error) {
-	all := Components(list)
-	for _, c := range all {
-		if c.Name() != Nginx {
-			continue
-		}
-		services := kube.Services(list, c.Workload)
-		switch len(services) {
-		case 1:
-			return services[0], nil
-		case 0:
-			return nil, fmt.Errorf("no Service selects the pods of %s", krm.Name(c.RNode))
-		}
-		return nil, fmt.Errorf("%d Services select the pods of %s, the first ones are %s and %s: name the one that is meant",
-			len(services), krm.Name(c.RNode), services[0].GetName(), services[1].GetName())
-	}
-	return nil, fmt.Errorf("found no nginx of Harbor, %s", Present(all))
 }

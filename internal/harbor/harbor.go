@@ -32,6 +32,7 @@ type kind struct {
 // Names of components that functions look for.
 const (
 	AdminServer = "adminserver"
+	JobService  = "jobservice"
 	MySQL       = "mysql"
 	Nginx       = "nginx"
 	Registry    = "registry"
@@ -42,7 +43,7 @@ const (
 // pod label component and the container names of harbor-helm 1.19.
 var kinds = []kind{
 	{1, AdminServer, "adminserver-app", []string{"harbor-adminserver"}, ""},
-	{1, "jobservice", "jobservice-app", []string{"harbor-jobservice"},
+	{1, JobService, "jobservice-app", []string{"harbor-jobservice"},
 		"each jobservice of Harbor 1.x runs every unfinished job again when it starts (harbor#3747, harbor#4001)"},
 	{1, MySQL, "mysql-app", []string{"harbor-db", "mariadb-photon"},
 		"two database servers on one data directory destroy it; use-external-database takes a database that is highly available itself"},
@@ -54,7 +55,7 @@ var kinds = []kind{
 	{2, "database", "database", []string{"harbor-db"},
 		"two database servers on one data directory destroy it; take an external PostgreSQL that is highly available itself"},
 	{2, "exporter", "exporter", []string{"harbor-exporter"}, ""},
-	{2, "jobservice", "jobservice", []string{"harbor-jobservice"}, ""},
+	{2, JobService, "jobservice", []string{"harbor-jobservice"}, ""},
 	{2, Nginx, "nginx", []string{"nginx-photon"}, ""},
 	{2, "portal", "portal", []string{"harbor-portal"}, ""},
 	{2, "redis", "redis", []string{"redis-photon", "valkey-photon"},

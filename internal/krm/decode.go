@@ -78,7 +78,7 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 	for _, f := range settingsOf(v.Type()) {
 		value, present := given[f.Name]
 		delete(given, f.Name)
-		if !present && f.Required {
+		if isNull(value) && f.Required {
 			d.fail(join(path, f.Name), "is missing")
 			continue
 		}
@@ -90,7 +90,7 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 	}
 	for i := 0; i+1 < len(content); i += 2 {
 		if name := content[i].Value; given[name] != nil {
-			d.fail(join(path, step(name)), "is not a known field, %s", nearest(name, names(v.Type())))
+			d.fail(join(path, step(name)), "is not a known field, %s", Nearest(name, names(v.Type())))
 		}
 	}
 }
@@ -119,7 +119,11 @@ func (d *decoder) sequence(path string, node *yaml.Node, v reflect.Value) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(content), len(content)))
 	for i, n := range content {
-		d.value(join(path, step(i)), n, v.Index(i), "")
+		at := join(path, step(i))
+		if isNull(n) {
+			d.fail(at, "is missing")
+		}
+		d.value(at, n, v.Index(i), "")
 	}
 }
 
@@ -150,11 +154,15 @@ func (d *decoder) scalar(path string, node *yaml.Node, v reflect.Value) {
 		}
 		d.fail(path, "%s, want a string%s", describe(node), quoteHint(node))
 	case reflect.Int:
-		if n, err := strconv.Atoi(node.Value); tag == yaml.NodeTagInt && err == nil {
-			v.SetInt(int64(n))
-			return
+		n, err := strconv.ParseInt(node.Value, 0, 0)
+		switch {
+		case tag == yaml.NodeTagInt && err == nil:
+			v.SetInt(n)
+		case errors.Is(err, strconv.ErrRange):
+			d.fail(path, "%s is too large", node.Value)
+		default:
+			d.fail(path, "%s%s, want a whole number", shown(node), describe(node))
 		}
-		d.fail(path, "%s%s, want a whole number", shown(node), describe(node))
 	case reflect.Bool:
 		if b, err := strconv.ParseBool(node.Value); tag == yaml.NodeTagBool && err == nil {
 			v.SetBool(b)
@@ -236,6 +244,9 @@ func settingsOf(t reflect.Type) []Setting {
 				inner.Index = slices.Concat(f.Index, inner.Index)
 				all = append(all, inner)
 			}
+			continue
+		}
+		if name == "-" {
 			continue
 		}
 		if name == "" {

@@ -313,11 +313,7 @@ func Remove(list *framework.ResourceList, obj *yaml.RNode, path ...any) {
 	case int:
 		parent.Content = slices.Delete(parent.Content, e, e+1)
 	case string:
-		i := 0
-		for parent.Content[i].Value != e {
-			i += 2
-		}
-		parent.Content = slices.Delete(parent.Content, i, i+2)
+		removeField(parent, e)
 	}
 	report(list, framework.Info, obj, &framework.Field{Path: p.String()}, "removed")
 }

@@ -96,7 +96,7 @@ func (c Catalog) byConfig(apiVersion, kind string) (Function, error) {
 			return f, nil
 		}
 	}
-	return Function{}, wrongKind(kind, "is not known, "+nearest(kind, c.kinds()))
+	return Function{}, wrongKind(kind, Nearest(kind, c.kinds()))
 }
 
 func (c Catalog) wrongVersion(apiVersion string) error {
@@ -106,11 +106,11 @@ func (c Catalog) wrongVersion(apiVersion string) error {
 	return FieldErrorf("apiVersion", "%q is not known, want %s", apiVersion, c.APIVersion).inConfig()
 }
 
-func wrongKind(kind, why string) error {
+func wrongKind(kind, want string) error {
 	if kind == "" {
-		return FieldErrorf("kind", "is missing").inConfig()
+		return FieldErrorf("kind", "is missing, %s", want).inConfig()
 	}
-	return FieldErrorf("kind", "%q %s", kind, why).inConfig()
+	return FieldErrorf("kind", "%q is not known, %s", kind, want).inConfig()
 }
 
 func (c Catalog) kinds() []string {
@@ -202,8 +202,8 @@ func join(parent, field string) string {
 	return parent + "." + field
 }
 
-// nearest says which of the known names was probably meant, and lists them all.
-func nearest(name string, known []string) string {
+// Nearest says which of the known names was probably meant, and lists them all.
+func Nearest(name string, known []string) string {
 	best, distance := "", 1+len(name)/2
 	for _, k := range known {
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
@@ -211,8 +211,11 @@ func nearest(name string, known []string) string {
 		}
 	}
 	all := "known are " + strings.Join(known, ", ")
-	if best == "" {
+	switch {
+	case best == "":
 		return all
+	case len(known) > 12:
+		return fmt.Sprintf("did you mean %s?", best)
 	}
 	return fmt.Sprintf("did you mean %s? (%s)", best, all)
 }

@@ -92,7 +92,10 @@ func readList(in []byte) (*document, error) {
 		wrong = append(wrong, checkItem(obj, fmt.Sprintf("items[%d]", i)))
 	}
 	if err := d.setConfig(valueOf(d.root, "functionConfig")); err != nil {
-		wrong = append(wrong, fmt.Errorf("functionConfig: %v", err))
+		return emptyList(), fmt.Errorf("functionConfig: %w", err)
+	}
+	if err := checkConfig(d.list.FunctionConfig); err != nil {
+		wrong = append(wrong, fmt.Errorf("functionConfig: %w", err))
 	}
 	return d, errors.Join(wrong...)
 }
@@ -126,8 +129,11 @@ func readFiles(config File, files []File) (*document, error) {
 	default:
 		err = d.setConfig(docs[0].Content[0])
 	}
+	if err == nil {
+		err = checkConfig(d.list.FunctionConfig)
+	}
 	if err != nil {
-		wrong = append(wrong, fmt.Errorf("%s: %v", config, err))
+		wrong = append(wrong, fmt.Errorf("%s: %w", config, err))
 	}
 	return d, errors.Join(wrong...)
 }
@@ -179,7 +185,7 @@ func (d *document) setConfig(node *yaml.Node) error {
 		return err
 	}
 	d.list.FunctionConfig = config
-	return checkMetadata(config)
+	return nil
 }
 
 // addFiles tells the findings of plain manifests which file they are about.
@@ -203,13 +209,17 @@ func (d *document) check() error {
 		return fmt.Errorf("the input %s, want a ResourceList", describe(d.root))
 	}
 	root := yaml.NewRNode(d.root)
-	if kind := Text(root, "kind"); kind != "ResourceList" {
-		return fmt.Errorf("kind: %q, want ResourceList (to run a function on plain manifests: krmfn NAME config.yaml FILE...)", kind)
+	switch kind := Text(root, "kind"); kind {
+	case "ResourceList":
+	case "":
+		return errors.New("the input has no kind, want a ResourceList")
+	default:
+		return fmt.Errorf("the input is of kind %q, want a ResourceList (to run a function on plain manifests: krmfn NAME config.yaml FILE...)", kind)
 	}
 	switch version := Text(root, "apiVersion"); version {
 	case "config.kubernetes.io/v1", "config.kubernetes.io/v1beta1", "config.kubernetes.io/v1alpha1":
 	default:
-		return fmt.Errorf("apiVersion: %q, want config.kubernetes.io/v1 or v1beta1", version)
+		return fmt.Errorf("the ResourceList has apiVersion %q, want config.kubernetes.io/v1 or v1beta1", version)
 	}
 	for _, key := range []string{"items", "results"} {
 		node := valueOf(d.root, key)
@@ -243,19 +253,33 @@ func (d *document) object(node *yaml.Node) (*yaml.RNode, error) {
 // checkItem refuses an item that functions cannot work with. The place stands
 // for the name of an item that has none.
 func checkItem(obj *yaml.RNode, place string) error {
-	err := checkMetadata(obj)
+	path, message := checkMetadata(obj)
 	switch {
 	case Text(obj, "apiVersion") == "":
-		err = Fault(obj, Path{"apiVersion"}, "is missing")
+		path, message = Path{"apiVersion"}, "is missing"
 	case Text(obj, "kind") == "":
-		err = Fault(obj, Path{"kind"}, "is missing")
-	case err == nil && !named(obj):
-		err = Fault(obj, Path{"metadata", "name"}, "is missing")
+		path, message = Path{"kind"}, "is missing"
+	case message == "" && !named(obj):
+		path, message = Path{"metadata", "name"}, "is missing"
 	}
-	if err != nil && reference(obj) == nil {
-		err = Fault(obj, nil, "%s: %v", place, err)
+	switch err := Fault(obj, path, "%s", message); {
+	case message == "":
+		return nil
+	case reference(obj) == nil:
+		return Fault(obj, nil, "%s: %v", place, err)
+	default:
+		return err
 	}
-	return err
+}
+
+func checkConfig(config *yaml.RNode) error {
+	if config == nil {
+		return nil
+	}
+	if path, message := checkMetadata(config); message != "" {
+		return fmt.Errorf("%s: %s", path, message)
+	}
+	return nil
 }
 
 // named says whether an item has a name or needs none, like a Kustomization. An
@@ -265,15 +289,15 @@ func named(obj *yaml.RNode) bool {
 		!Editable(obj) || strings.HasSuffix(Text(obj, "kind"), "List")
 }
 
-// checkMetadata refuses metadata that kyaml panics on or takes for something
-// else.
-func checkMetadata(obj *yaml.RNode) error {
+// checkMetadata finds metadata that kyaml panics on or takes for something else:
+// where it stands and what is wrong, "" for nothing.
+func checkMetadata(obj *yaml.RNode) (Path, string) {
 	for _, path := range []Path{{"metadata"}, {"metadata", "labels"}, {"metadata", "annotations"}} {
 		if node := Lookup(obj, path...); !isNull(node) && node.Kind != yaml.MappingNode {
-			return Fault(obj, path, "%s, want a mapping", describe(node))
+			return path, describe(node) + ", want a mapping"
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // bytes writes the list, or the plain manifests. The field kind comes last: a
@@ -374,11 +398,8 @@ func encode(nodes ...*yaml.Node) ([]byte, error) {
 // of Kubernetes would read differently or not at all: other encodings than
 // UTF-8, duplicate keys, nesting beyond reason.
 func readYAML(in []byte) ([]*yaml.Node, error) {
-	if at := invalidUTF8(in); at >= 0 {
-		return nil, fmt.Errorf("line %d is not UTF-8", 1+bytes.Count(in[:at], []byte("\n")))
-	}
-	if at := bytes.IndexByte(in, 0); at >= 0 {
-		return nil, fmt.Errorf("line %d holds a NUL byte", 1+bytes.Count(in[:at], []byte("\n")))
+	if err := checkCharacters(in); err != nil {
+		return nil, err
 	}
 	var docs []*yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(in))
@@ -389,7 +410,7 @@ func readYAML(in []byte) ([]*yaml.Node, error) {
 			return docs, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+			return nil, fmt.Errorf("reading YAML: %s", explain(err))
 		}
 		if err := check(doc, 0); err != nil {
 			return nil, err
@@ -400,18 +421,41 @@ func readYAML(in []byte) ([]*yaml.Node, error) {
 	}
 }
 
-func invalidUTF8(in []byte) int {
-	if utf8.Valid(in) {
-		return -1
+// explain adds to the errors of the YAML parser what they leave out: the line
+// when it is the first one, and what an unknown anchor most often is. That one
+// may be a password, so it is not shown.
+func explain(err error) string {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	switch {
+	case strings.HasPrefix(message, "unknown anchor"):
+		return "there is an alias without its anchor: a value that begins with * has to be in quotes"
+	case !strings.HasPrefix(message, "line "):
+		return "line 1: " + message
 	}
+	return message
+}
+
+// checkCharacters finds what the YAML parser refuses without a line number.
+func checkCharacters(in []byte) error {
 	for at := 0; at < len(in); {
-		r, size := utf8.DecodeRune(in[at:])
-		if r == utf8.RuneError && size == 1 {
-			return at
+		r, size := rune(in[at]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(in[at:])
+		}
+		wrong := ""
+		switch {
+		case r == utf8.RuneError && size == 1:
+			wrong = "is not UTF-8"
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85,
+			r == 0xfeff && at > 0, r == 0xfffe, r == 0xffff:
+			wrong = fmt.Sprintf("holds the character %U, which is not allowed in YAML", r)
+		}
+		if wrong != "" {
+			return fmt.Errorf("line %d %s", 1+bytes.Count(in[:at], []byte("\n")), wrong)
 		}
 		at += size
 	}
-	return -1
+	return nil
 }
 
 // check refuses duplicate keys, keys that are no strings and deep nesting.

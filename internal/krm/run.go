@@ -72,10 +72,12 @@ func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 
 func (c Catalog) process(list *framework.ResourceList, name *string) error {
 	f, settings, err := c.settings(list.FunctionConfig, *name)
+	if f.Name != "" {
+		*name = f.Name
+	}
 	if err != nil {
 		return err
 	}
-	*name = f.Name
 	if v, ok := settings.(Validator); ok {
 		if err := v.Validate(); err != nil {
 			return err
@@ -104,7 +106,7 @@ func (c Catalog) settings(config *yaml.RNode, name string) (Function, Runner, er
 	case apiVersion != c.APIVersion:
 		return f, nil, c.wrongVersion(apiVersion)
 	case kind != f.Kind():
-		return f, nil, wrongKind(kind, fmt.Sprintf("is not what %s wants, that is %s", f.Name, f.Kind()))
+		return f, nil, FieldErrorf("kind", "is %q, %s wants %s", kind, f.Name, f.Kind()).inConfig()
 	}
 	settings := f.New()
 	spec, err := specOf(config, text)
@@ -128,7 +130,7 @@ func specOf(config *yaml.RNode, text bool) (*yaml.Node, error) {
 		switch key := content[i].Value; key {
 		case "apiVersion", "kind", "metadata", "spec":
 		default:
-			return nil, FieldErrorf(step(key), "is not a known field, settings stand under spec (%s)", nearest(key, known)).inConfig()
+			return nil, FieldErrorf(step(key), "is not a known field, settings stand under spec (%s)", Nearest(key, known)).inConfig()
 		}
 	}
 	return Lookup(config, "spec"), nil
@@ -142,7 +144,11 @@ func findings(config *yaml.RNode, err error) framework.Results {
 		var fault *ObjectError
 		switch {
 		case errors.As(single, &setting):
-			report(list, framework.Error, config, &framework.Field{Path: setting.path(config)}, setting.Message)
+			field := &framework.Field{Path: setting.path(config)}
+			if reference(config) == nil {
+				config = nil // the heading on stderr says as much as can be said
+			}
+			report(list, framework.Error, config, field, setting.Message)
 		case errors.As(single, &fault):
 			var field *framework.Field
 			if len(fault.Field) > 0 {

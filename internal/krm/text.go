@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,14 +40,17 @@ func CheckAddress(field, address string) error {
 
 // SetWithin replaces the whole text of a field whose content has an inner
 // structure, and reports what was changed inside: the inner place and its old
-// and new value.
+// and new value. Both are left out, "", when they are secret.
 func SetWithin(list *framework.ResourceList, obj *yaml.RNode, text, inner, old, value string, path ...any) {
 	node := Lookup(obj, path...)
 	if node == nil || node.Value == text {
 		return
 	}
 	node.Value = text
-	field := &framework.Field{Path: Path(path).String(), CurrentValue: old, ProposedValue: value}
+	field := &framework.Field{Path: Path(path).String()}
+	if old != "" || value != "" {
+		field.CurrentValue, field.ProposedValue = old, value
+	}
 	report(list, framework.Info, obj, field, "changed "+inner+inWords(field))
 }
 
@@ -120,6 +124,44 @@ func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) 
 	e.root.SetYNode(root)
 	e.resolved.SetYNode(resolved)
 	return nil
+}
+
+// RemoveSecret takes the line of one scalar out of the text, if it is there. The
+// finding does not show the value.
+func (e Embedded) RemoveSecret(list *framework.ResourceList, inner ...any) error {
+	p := Path(inner)
+	parent, last := Lookup(e.root, p[:len(p)-1]...), p[len(p)-1].(string)
+	if parent == nil || valueOf(parent, last) == nil {
+		return nil
+	}
+	lines := strings.SplitAfter(Text(e.Object, e.Path...), "\n")
+	want := yaml.NewRNode(yaml.CopyYNode(e.resolved.YNode()))
+	wantParent := Lookup(want, p[:len(p)-1]...)
+	for i := 0; i+1 < len(parent.Content); i += 2 {
+		key := parent.Content[i]
+		if key.Value != last {
+			continue
+		}
+		text := strings.Join(slices.Delete(lines, key.Line-1, key.Line), "")
+		removeField(wantParent, last)
+		root, resolved, err := parseEmbedded(text)
+		if err != nil || !Equal(resolved, want.YNode()) {
+			return Fault(e.Object, e.Path, "%s cannot be taken out: write it on a line of its own", p)
+		}
+		SetWithin(list, e.Object, text, p.String(), "", "", e.Path...)
+		e.root.SetYNode(root)
+		e.resolved.SetYNode(resolved)
+	}
+	return nil
+}
+
+func removeField(mapping *yaml.Node, key string) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			mapping.Content = slices.Delete(mapping.Content, i, i+2)
+			return
+		}
+	}
 }
 
 var safePlain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/_.:-]*[A-Za-z0-9/]$`)

@@ -210,29 +210,38 @@ func (f File) FilePath() string {
 	return path.Join(f.MountPath, f.Name)
 }
 
-// ConfigFiles returns the files that ConfigMap volumes put into the container.
+// ConfigFiles returns the files that ConfigMaps put into the container, as a
+// volume or as a part of a projected one.
 func (c Container) ConfigFiles(list *framework.ResourceList) []File {
 	var all []File
 	for _, m := range c.Mounts() {
-		source := m.Volume.Append("configMap")
-		name := krm.Text(c.RNode, source.Append("name")...)
-		if name == "" {
-			continue
+		all = append(all, c.filesOf(list, m, m.Volume.Append("configMap"))...)
+		sources := m.Volume.Append("projected", "sources")
+		for i := range krm.Elements(c.RNode, sources...) {
+			all = append(all, c.filesOf(list, m, sources.Append(i, "configMap"))...)
 		}
-		items := source.Append("items")
-		for i := range krm.Elements(c.RNode, items...) {
-			all = append(all, File{Mount: m, ConfigMap: name,
-				Key:  krm.Text(c.RNode, items.Append(i, "key")...),
-				Name: krm.Text(c.RNode, items.Append(i, "path")...)})
-		}
-		if krm.Lookup(c.RNode, items...) != nil {
-			continue
-		}
-		if configMap := Find(list, "ConfigMap", c.GetNamespace(), name); configMap != nil {
-			for _, key := range slices.Sorted(maps.Keys(krm.Strings(configMap, "data"))) {
-				all = append(all, File{Mount: m, ConfigMap: name, Key: key, Name: key})
-			}
-		}
+	}
+	return all
+}
+
+func (c Container) filesOf(list *framework.ResourceList, m Mount, source krm.Path) []File {
+	name := krm.Text(c.RNode, source.Append("name")...)
+	if name == "" {
+		return nil
+	}
+	var all []File
+	items := source.Append("items")
+	for i := range krm.Elements(c.RNode, items...) {
+		all = append(all, File{Mount: m, ConfigMap: name,
+			Key:  krm.Text(c.RNode, items.Append(i, "key")...),
+			Name: krm.Text(c.RNode, items.Append(i, "path")...)})
+	}
+	configMap := Find(list, "ConfigMap", c.GetNamespace(), name)
+	if krm.Lookup(c.RNode, items...) != nil || configMap == nil {
+		return all
+	}
+	for _, key := range slices.Sorted(maps.Keys(krm.Strings(configMap, "data"))) {
+		all = append(all, File{Mount: m, ConfigMap: name, Key: key, Name: key})
 	}
 	return all
 }
@@ -293,32 +302,32 @@ func (w Workload) Reads(configMap *yaml.RNode, key string) bool {
 	return reads(krm.Lookup(w.RNode, w.Pod...), configMap, key)
 }
 
-// reads looks for configMapKeyRef (one key), configMapRef (all of them) and
-// configMap (those in items, else all) below the node.
+// reads looks for configMapKeyRef (one key), configMapRef (all of them, but for
+// those that an entry of env beside it replaces) and configMap (those in items,
+// else all) below the node.
 func reads(node *yaml.Node, configMap *yaml.RNode, key string) bool {
 	if node == nil {
 		return false
 	}
-	if node.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			ref := yaml.NewRNode(node.Content[i+1])
-			if !Called(configMap, configMap.GetNamespace(), krm.Text(ref, "name")) {
-				continue
-			}
-			switch node.Content[i].Value {
-			case "configMapKeyRef":
-				if key == "" || krm.Text(ref, "key") == key {
-					return true
-				}
-			case "configMapRef":
-				return true
-			case "configMap":
-				items := krm.Elements(ref, "items")
-				if key == "" || len(items) == 0 || slices.ContainsFunc(items, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "key") == key }) {
-					return true
-				}
-			}
+	obj := yaml.NewRNode(node)
+	replaced := slices.ContainsFunc(krm.Elements(obj, "env"), func(n *yaml.Node) bool {
+		return krm.Text(yaml.NewRNode(n), "name") == key
+	})
+	called := func(ref *yaml.RNode) bool {
+		return Called(configMap, configMap.GetNamespace(), krm.Text(ref, "name"))
+	}
+	for _, n := range krm.Elements(obj, "envFrom") {
+		if from := krm.Lookup(yaml.NewRNode(n), "configMapRef"); from != nil && called(yaml.NewRNode(from)) && !replaced {
+			return true
 		}
+	}
+	if from := krm.Lookup(obj, "configMapKeyRef"); from != nil {
+		ref := yaml.NewRNode(from)
+		return called(ref) && (key == "" || krm.Text(ref, "key") == key)
+	}
+	if from := krm.Lookup(obj, "configMap"); from != nil && called(yaml.NewRNode(from)) {
+		items := krm.Elements(yaml.NewRNode(from), "items")
+		return key == "" || len(items) == 0 || slices.ContainsFunc(items, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "key") == key })
 	}
 	return slices.ContainsFunc(node.Content, func(n *yaml.Node) bool { return reads(n, configMap, key) })
 }

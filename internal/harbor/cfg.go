@@ -1,0 +1,236 @@
+package harbor
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// Cfg is harbor.cfg, the file that the installer of Harbor 1.x reads: its
+// entries in the order of the file.
+type Cfg []CfgEntry
+
+// CfgEntry is one line of harbor.cfg.
+type CfgEntry struct {
+	Name, Value string
+	Line        int // 0 when it is not there
+}
+
+// Get returns the entry of that name.
+func (c Cfg) Get(name string) (CfgEntry, bool) {
+	i := slices.IndexFunc(c, func(e CfgEntry) bool { return e.Name == name })
+	if i < 0 {
+		return CfgEntry{Name: name}, false
+	}
+	return c[i], true
+}
+
+// Key says what becomes of the entry; false for one that Harbor 1.2 does not
+// have.
+func (e CfgEntry) Key() (CfgKey, bool) {
+	k, ok := cfgKeys[e.Name]
+	return k, ok
+}
+
+// Errorf makes an error that names line and key.
+func (e CfgEntry) Errorf(format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	if e.Line == 0 {
+		return fmt.Errorf("%s %s", e.Name, message)
+	}
+	return fmt.Errorf("line %d: %s %s", e.Line, e.Name, message)
+}
+
+// CfgKey is what becomes of a key of harbor.cfg.
+type CfgKey struct {
+	Variable string // environment variable of the adminserver
+	Mail     string // setting in section [mail] of the ui's app.conf
+	Secret   bool   // the value is never shown
+	Needless string // why it has no effect on Kubernetes
+
+	check func(string) error // nil: anything goes
+}
+
+// cfgKeys are those of Harbor 1.2's make/harbor.cfg. Variables: src/adminserver,
+// package systemcfg. What k8s-prepare did with them: make/kubernetes.
+var cfgKeys = map[string]CfgKey{
+	"hostname":        {check: isHost},
+	"ui_url_protocol": {check: oneOf("http", "https")},
+	"ssl_cert":        {},
+	"ssl_cert_key":    {},
+
+	"db_password": {Variable: "MYSQL_PWD", Secret: true, check: isSet},
+	"db_host":     {Variable: "MYSQL_HOST", check: isServer},
+	"db_port":     {Variable: "MYSQL_PORT", check: isNumber(1, 65535)},
+	"db_user":     {Variable: "MYSQL_USR", check: isSet},
+
+	"max_job_workers":              {Variable: "MAX_JOB_WORKERS", check: isNumber(1, 1000)},
+	"harbor_admin_password":        {Variable: "HARBOR_ADMIN_PASSWORD", Secret: true, check: isSet},
+	"auth_mode":                    {Variable: "AUTH_MODE", check: oneOf("db_auth", "ldap_auth", "uaa_auth")},
+	"self_registration":            {Variable: "SELF_REGISTRATION", check: oneOf("on", "off")},
+	"token_expiration":             {Variable: "TOKEN_EXPIRATION", check: isNumber(1, 525600)},
+	"project_creation_restriction": {Variable: "PROJECT_CREATION_RESTRICTION", check: oneOf("everyone", "adminonly")},
+	"verify_remote_cert":           {Variable: "VERIFY_REMOTE_CERT", check: oneOf("on", "off")},
+	"admiral_url":                  {Variable: "ADMIRAL_URL", check: isAdmiral},
+
+	"email_identity":    {Variable: "EMAIL_IDENTITY"},
+	"email_server":      {Variable: "EMAIL_HOST", Mail: "host"},
+	"email_server_port": {Variable: "EMAIL_PORT", Mail: "port", check: isNumber(1, 65535)},
+	"email_username":    {Variable: "EMAIL_USR", Mail: "username"},
+	"email_password":    {Variable: "EMAIL_PWD", Mail: "password", Secret: true},
+	"email_from":        {Variable: "EMAIL_FROM", Mail: "from"},
+	"email_ssl":         {Variable: "EMAIL_SSL", Mail: "ssl", check: oneOf("true", "false")},
+	"email_insecure":    {Variable: "EMAIL_INSECURE", check: oneOf("true", "false")},
+
+	"ldap_url":        {Variable: "LDAP_URL", check: isLDAP},
+	"ldap_searchdn":   {Variable: "LDAP_SEARCH_DN"},
+	"ldap_search_pwd": {Variable: "LDAP_SEARCH_PWD", Secret: true},
+	"ldap_basedn":     {Variable: "LDAP_BASE_DN"},
+	"ldap_filter":     {Variable: "LDAP_FILTER"},
+	"ldap_uid":        {Variable: "LDAP_UID"},
+	"ldap_scope":      {Variable: "LDAP_SCOPE", check: oneOf("1", "2", "3")},
+	"ldap_timeout":    {Variable: "LDAP_TIMEOUT", check: isNumber(1, 3600)},
+
+	"customize_crt":     {Needless: "krmfn secrets makes the keys"},
+	"secretkey_path":    {Needless: "krmfn secrets makes the key"},
+	"log_rotate_count":  {Needless: "the nodes rotate logs"},
+	"log_rotate_size":   {Needless: "the nodes rotate logs"},
+	"clair_db_password": {Secret: true, Needless: "there is no Clair"},
+	"uaa_endpoint":      {Needless: "the manifests have no UAA"},
+	"uaa_clientid":      {Needless: "the manifests have no UAA"},
+	"uaa_clientsecret":  {Secret: true, Needless: "the manifests have no UAA"},
+	"uaa_ca_root":       {Needless: "the manifests have no UAA"},
+}
+
+// laterCfgKeys are keys that came after Harbor 1.2, by the release that brought them
+// (make/harbor.cfg of the releases).
+var laterCfgKeys = map[string]string{
+	"_version": "1.5", "clair_db": "1.4", "clair_db_host": "1.4", "clair_db_port": "1.4", "clair_db_username": "1.4",
+	"clair_updaters_interval": "1.5", "http_proxy": "1.5", "https_proxy": "1.5", "no_proxy": "1.5",
+	"ldap_group_admin_dn": "1.6", "ldap_group_basedn": "1.5", "ldap_group_filter": "1.5", "ldap_group_gid": "1.5", "ldap_group_scope": "1.5",
+	"ldap_verify_cert": "1.3", "redis_db_index": "1.6", "redis_host": "1.6", "redis_password": "1.6", "redis_port": "1.6", "redis_url": "1.4",
+	"registry_custom_ca_bundle": "1.6", "registry_storage_provider_config": "1.5", "registry_storage_provider_name": "1.5",
+	"reload_config": "1.5", "skip_reload_env_pattern": "1.5", "uaa_verify_cert": "1.3",
+}
+
+// Unknown says what is the matter with an entry that has no Key.
+func (e CfgEntry) Unknown() string {
+	if release := laterCfgKeys[e.Name]; release != "" {
+		return fmt.Sprintf("%s is a key of Harbor %s and later, it has no effect on Harbor 1.2", e.Name, release)
+	}
+	return fmt.Sprintf("%s is not a key of harbor.cfg, %s", e.Name, krm.Nearest(e.Name, slices.Sorted(maps.Keys(cfgKeys))))
+}
+
+// cfgLine is a line that sets a key. Python's ConfigParser, with which the
+// installer reads the file, takes all that follows = or : for the value, quotes,
+// # and % included. (The INI libraries of Go give some of these a meaning, and a
+// password would come out as another one.)
+var cfgLine = regexp.MustCompile(`^\s*([^\s=:#;\[][^=:]*?)\s*[=:](.*)$`)
+
+// ParseCfg reads harbor.cfg and checks the values of the keys it knows. All that
+// is wrong is returned, with line numbers; secrets do not stand in the errors.
+func ParseCfg(text string) (Cfg, []error) {
+	var parsed Cfg
+	var errs []error
+	for i, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" || strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") {
+			continue
+		}
+		m := cfgLine.FindStringSubmatch(line)
+		if m == nil {
+			errs = append(errs, fmt.Errorf("line %d is not key = value", i+1))
+			continue
+		}
+		e := CfgEntry{Name: strings.ToLower(m[1]), Value: strings.TrimSpace(m[2]), Line: i + 1}
+		if first, twice := parsed.Get(e.Name); twice {
+			errs = append(errs, e.Errorf("stands in line %d already", first.Line))
+			continue
+		}
+		if err := e.check(); err != nil {
+			errs = append(errs, err)
+		}
+		parsed = append(parsed, e)
+	}
+	return parsed, errs
+}
+
+func (e CfgEntry) check() error {
+	k := cfgKeys[e.Name]
+	if k.check == nil {
+		return nil
+	}
+	err := k.check(e.Value)
+	switch {
+	case err == nil:
+		return nil
+	case k.Secret:
+		return e.Errorf("%v", err)
+	}
+	return e.Errorf("%q %v", e.Value, err)
+}
+
+func isSet(value string) error {
+	if value == "" {
+		return fmt.Errorf("is empty")
+	}
+	return nil
+}
+
+func oneOf(allowed ...string) func(string) error {
+	return func(value string) error {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("is none of %s", strings.Join(allowed, ", "))
+		}
+		return nil
+	}
+}
+
+func isNumber(low, high int) func(string) error {
+	return func(value string) error {
+		if n, err := strconv.Atoi(value); err != nil || n < low || n > high {
+			return fmt.Errorf("is not a whole number from %d to %d", low, high)
+		}
+		return nil
+	}
+}
+
+// isHost allows host and host:port: the address of clients has to carry a node
+// port.
+func isHost(value string) error {
+	if host, port, err := net.SplitHostPort(value); err == nil && isNumber(1, 65535)(port) == nil {
+		value = host
+	}
+	return isServer(value)
+}
+
+func isServer(value string) error {
+	switch {
+	case value == "localhost" || value == "127.0.0.1":
+		return fmt.Errorf("means something else for each client and pod")
+	case value == "" || strings.ContainsAny(value, " /:;\"'{}$"):
+		return fmt.Errorf("is not a host name")
+	}
+	return nil
+}
+
+func isLDAP(value string) error {
+	if u, err := url.Parse(value); err != nil || u.Scheme != "ldap" && u.Scheme != "ldaps" || u.Host == "" {
+		return fmt.Errorf("is not a URL such as ldaps://ldap.example.com")
+	}
+	return nil
+}
+
+func isAdmiral(value string) error {
+	if u, err := url.Parse(value); value != "" && value != "NA" && (err != nil || u.Scheme == "" || u.Host == "") {
+		return fmt.Errorf("is neither NA nor a URL")
+	}
+	return nil
+}
