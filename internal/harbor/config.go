@@ -91,8 +91,10 @@ func (c Component) Value(list *framework.ResourceList, name string) string {
 			return krm.Text(configMap, "data", source.Key)
 		}
 	}
-	path, _ := c.Env(name)
-	return krm.Text(c.RNode, path.Append("value")...)
+	if path, ok := c.Env(name); ok {
+		return krm.Text(c.RNode, path.Append("value")...)
+	}
+	return ""
 }
 
 // FromSecret says whether the variable is read from a Secret.
@@ -119,8 +121,8 @@ func (c Component) ownConfigMap(list *framework.ResourceList) string {
 			return source.Name
 		}
 	}
-	for _, name := range c.EnvFrom() {
-		return name
+	if names := c.EnvFrom(); len(names) > 0 {
+		return names[0]
 	}
 	return ""
 }

@@ -202,7 +202,7 @@ type File struct {
 	Name      string // name of the file in the volume
 }
 
-// Path of the file in the container.
+// FilePath is the path of the file in the container.
 func (f File) FilePath() string {
 	if f.SubPath == f.Name {
 		return f.MountPath
@@ -373,7 +373,11 @@ func VolumeOf(list *framework.ResourceList, claim *yaml.RNode) *yaml.RNode {
 			continue
 		}
 		if name := krm.Text(pv, "spec", "claimRef", "name"); name != "" {
-			if Called(claim, krm.Text(pv, "spec", "claimRef", "namespace"), name) {
+			namespace := krm.Text(pv, "spec", "claimRef", "namespace")
+			if claim.GetNamespace() == "" {
+				namespace = "" // the claim goes where it is applied to
+			}
+			if Called(claim, namespace, name) {
 				return pv
 			}
 			continue
