@@ -199,6 +199,7 @@ func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, se
 	switch {
 	case current == nil && parent.Kind == yaml.SequenceNode:
 		parent.Content = append(parent.Content, proposed)
+		moveComment(parent)
 	case current == nil:
 		insert(parent, last.(string), proposed)
 	default:
@@ -248,6 +249,15 @@ func insert(mapping *yaml.Node, key string, value *yaml.Node) {
 		}
 	}
 	mapping.Content = slices.Insert(mapping.Content, at, scalar(key), value)
+	moveComment(mapping)
+}
+
+// moveComment moves the comment behind a value that has become a mapping or a
+// list of several lines above the first of them: it is lost otherwise.
+func moveComment(node *yaml.Node) {
+	if node.Kind != yaml.ScalarNode && node.Style&yaml.FlowStyle == 0 && len(node.Content) > 0 && node.LineComment != "" {
+		node.Content[0].HeadComment, node.LineComment = node.LineComment, ""
+	}
 }
 
 // replace gives the node another value but leaves its comments, and its style
@@ -259,6 +269,7 @@ func replace(node, by *yaml.Node) {
 	if keep.Kind == by.Kind && keep.ShortTag() == by.ShortTag() && (keep.Style != 0 || by.Kind != yaml.ScalarNode) {
 		node.Style = keep.Style
 	}
+	moveComment(node)
 }
 
 // reach returns the parent of the field at the path and makes what is missing
@@ -295,6 +306,7 @@ func reach(obj *yaml.RNode, path Path) (*yaml.Node, error) {
 				node.Content = append(node.Content, scalar(e))
 			}
 			node.Content = append(node.Content, next)
+			moveComment(node)
 		}
 		node = next
 	}

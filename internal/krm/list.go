@@ -381,6 +381,9 @@ func moveLast(mapping *yaml.Node, key string) {
 }
 
 func encode(nodes ...*yaml.Node) ([]byte, error) {
+	if len(nodes) == 0 {
+		return nil, nil // the encoder refuses to write nothing
+	}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	for _, n := range nodes {
@@ -458,10 +461,14 @@ func checkCharacters(in []byte) error {
 	return nil
 }
 
-// check refuses duplicate keys, keys that are no strings and deep nesting.
+// check refuses duplicate keys, keys that are no strings and deep nesting. It
+// takes the tag of merge keys off, which would be written out otherwise.
 func check(node *yaml.Node, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("line %d: nested more than %d levels deep", node.Line, maxDepth)
+	}
+	if node.Tag == yaml.MergeTag {
+		node.Tag = ""
 	}
 	if node.Kind == yaml.MappingNode {
 		if err := checkKeys(node); err != nil {
@@ -480,7 +487,7 @@ func checkKeys(mapping *yaml.Node) error {
 	lines := make(map[string]int, len(mapping.Content)/2)
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key := mapping.Content[i]
-		if key.Kind != yaml.ScalarNode {
+		if key.Kind != yaml.ScalarNode || isNull(key) {
 			return fmt.Errorf("line %d: a key %s, want a string", key.Line, describe(key))
 		}
 		if first, twice := lines[key.Value]; twice {
@@ -533,8 +540,13 @@ func leadsOut(node *yaml.Node) bool {
 	return slices.ContainsFunc(aliases, func(n *yaml.Node) bool { return !inside[n.Alias] })
 }
 
+// hasAlias says whether there is an anchor, an alias or a merge key.
 func hasAlias(node *yaml.Node) bool {
-	return node.Kind == yaml.AliasNode || node.Anchor != "" || slices.ContainsFunc(node.Content, hasAlias)
+	return node.Kind == yaml.AliasNode || node.Anchor != "" || isMerge(node) || slices.ContainsFunc(node.Content, hasAlias)
+}
+
+func isMerge(key *yaml.Node) bool {
+	return key.Value == "<<" && key.Kind == yaml.ScalarNode && key.Tag == "" && key.Style == 0
 }
 
 // resolve copies a tree with each alias and merge key replaced by what it
@@ -557,7 +569,7 @@ func resolve(node *yaml.Node, budget *int, depth int) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if node.Kind == yaml.MappingNode && i%2 == 1 && node.Content[i-1].ShortTag() == yaml.MergeTag {
+		if node.Kind == yaml.MappingNode && i%2 == 1 && isMerge(node.Content[i-1]) {
 			resolved.Content = resolved.Content[:len(resolved.Content)-1]
 			merged = append(merged, n)
 			continue

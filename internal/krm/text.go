@@ -183,7 +183,8 @@ func splice(text string, node *yaml.Node, value string) (string, bool) {
 	}
 	written := value
 	plain := &yaml.Node{Kind: yaml.ScalarNode, Value: value}
-	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !safePlain.MatchString(value) || plain.ShortTag() != yaml.NodeTagString {
+	if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !safePlain.MatchString(value) ||
+		plain.ShortTag() != yaml.NodeTagString || oldScalar.MatchString(value) {
 		quoted, err := encode(&yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Style: yaml.DoubleQuotedStyle, Value: value})
 		if err != nil || bytes.Count(quoted, []byte("\n")) != 1 {
 			return "", false

@@ -1,0 +1,162 @@
+package krm
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// TestEmbeddedSet sets auth.realm in texts that are written in many ways: the
+// line of the value changes, and nothing else.
+func TestEmbeddedSet(t *testing.T) {
+	const url = "http://hub.example.com:31777/service/token"
+	const strange = "version:    0.1\nauth:\n      realm:   a\n      list:\n      -  1\n      -    {  x:   y  }\n\n\n\nlast: |\n    text\n"
+	for name, c := range map[string]struct{ in, value, out string }{
+		"plain":                     {"auth:\n  realm: http://old\n", url, "auth:\n  realm: " + url + "\n"},
+		"double quotes":             {"auth:\n  realm: \"http://old\"\n", url, "auth:\n  realm: \"" + url + "\"\n"},
+		"double quotes with escape": {"auth:\n  realm: \"a\\\"b\\u00e9\" # c\n", url, "auth:\n  realm: \"" + url + "\" # c\n"},
+		"single quotes":             {"auth:\n  realm: 'http://old'\n", url, "auth:\n  realm: '" + url + "'\n"},
+		"single quotes with quote":  {"auth:\n  realm: 'it''s' # c\n", url, "auth:\n  realm: '" + url + "' # c\n"},
+		"comment behind it":         {"auth:\n  realm: http://old   # the realm: http://old\n", url, "auth:\n  realm: " + url + "   # the realm: http://old\n"},
+		"comments around it":        {"# head\nauth: # auth\n  # above\n  realm: a\n  # below\nmore: x\n\n# foot\n", "new", "# head\nauth: # auth\n  # above\n  realm: new\n  # below\nmore: x\n\n# foot\n"},
+		"strange layout":            {strange, "new", strings.Replace(strange, "realm:   a", "realm:   new", 1)},
+		"flow":                      {"auth: {service: x, realm: http://old, more: y} # c\n", url, "auth: {service: x, realm: " + url + ", more: y} # c\n"},
+		"flow with quotes":          {"auth: {realm: 'http://old'}\n", url, "auth: {realm: '" + url + "'}\n"},
+		"JSON":                      {"{\"auth\": {\"realm\": \"http://old\", \"n\": [1,2]}}", url, "{\"auth\": {\"realm\": \"" + url + "\", \"n\": [1,2]}}"},
+		"CRLF":                      {"auth:\r\n  realm: http://old\r\n  more: x\r\n", url, "auth:\r\n  realm: " + url + "\r\n  more: x\r\n"},
+		"CRLF and comment":          {"auth:\r\n  realm: http://old # c\r\n", url, "auth:\r\n  realm: " + url + " # c\r\n"},
+		"no line break at the end":  {"auth:\n  realm: http://old", url, "auth:\n  realm: " + url},
+		"key beside a dash":         {"auth:\n  realm: a\nlist:\n- realm: a\n", "new", "auth:\n  realm: new\nlist:\n- realm: a\n"},
+		"non-ASCII before it":       {"# Zürich 漢字 🚀\nauth: {名前: Zürich 🚀, realm: http://old, x: é}\n", url, "# Zürich 漢字 🚀\nauth: {名前: Zürich 🚀, realm: " + url + ", x: é}\n"},
+		"tab before a comment":      {"auth:\n  realm: a\t# c\n", "new", "auth:\n  realm: new\t# c\n"},
+		"several spaces":            {"auth:\n  realm:     a\n", "new", "auth:\n  realm:     new\n"},
+		"document start":            {"---\nauth:\n  realm: a\n...\n", "new", "---\nauth:\n  realm: new\n...\n"},
+		"anchor elsewhere":          {"x: &x\n  realm: a\nauth:\n  realm: b\ny: *x\n", "new", "x: &x\n  realm: a\nauth:\n  realm: new\ny: *x\n"},
+		"value with a space":        {"auth:\n  realm: a\n", "b c", "auth:\n  realm: \"b c\"\n"},
+		"value with a colon":        {"auth:\n  realm: a\n", "b: c", "auth:\n  realm: \"b: c\"\n"},
+		"value with a comment":      {"auth:\n  realm: a\n", "b #c", "auth:\n  realm: \"b #c\"\n"},
+		"value with quotes":         {"auth:\n  realm: 'a'\n", `b'"c`, "auth:\n  realm: \"b'\\\"c\"\n"},
+		"value that is a boolean":   {"auth:\n  realm: a\n", "true", "auth:\n  realm: \"true\"\n"},
+		"value that was a boolean":  {"auth:\n  realm: a\n", "on", "auth:\n  realm: \"on\"\n"},
+		"value that is a number":    {"auth:\n  realm: a\n", "5", "auth:\n  realm: \"5\"\n"},
+		"value that is null":        {"auth:\n  realm: a\n", "null", "auth:\n  realm: \"null\"\n"},
+		"empty value":               {"auth:\n  realm: a\n", "", "auth:\n  realm: \"\"\n"},
+		"value with a line break":   {"auth:\n  realm: a\n", "b\nc", "auth:\n  realm: \"b\\nc\"\n"},
+		"number becomes a string":   {"auth:\n  realm: 5\n", "new", "auth:\n  realm: new\n"},
+		"merge key that it hides":   {"x: &x\n  realm: a\nauth:\n  <<: *x\n  realm: b\n", "new", "x: &x\n  realm: a\nauth:\n  <<: *x\n  realm: new\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			obj, list := textObject(t, c.in), &framework.ResourceList{}
+			e, err := Embed(obj, "data", "config.yml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := e.Text("auth", "realm")
+			if err := e.Set(list, c.value, "auth", "realm"); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(c.out, Text(obj, "data", "config.yml")); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+			if got := e.Text("auth", "realm"); got != c.value {
+				t.Errorf("reads back as %q", got)
+			}
+			r := list.Results[0]
+			if r.Field.Path != `data["config.yml"]` || r.Field.CurrentValue != old || !strings.HasPrefix(r.Message, "changed auth.realm") {
+				t.Errorf("finding %+v %+v", r, r.Field)
+			}
+			if err := e.Set(list, c.value, "auth", "realm"); err != nil || len(list.Results) != 1 {
+				t.Errorf("again: error %v, %d findings", err, len(list.Results))
+			}
+		})
+	}
+}
+
+// TestEmbeddedSetRefuses checks that a text stays as it is when more than the
+// value would have to change.
+func TestEmbeddedSetRefuses(t *testing.T) {
+	const inPlace = "auth.realm cannot be changed in place: write it as a plain or quoted string on one line"
+	for in, want := range map[string]string{
+		"auth:\n  service: x\n":                        "auth.realm is missing",
+		"auth: text\n":                                 "auth.realm is missing",
+		"auth:\n  realm: [a]\n":                        "auth.realm is a list, want a string",
+		"auth:\n  realm: {a: b}\n":                     "auth.realm is a mapping, want a string",
+		"x: &x a\nauth:\n  realm: *x\n":                "auth.realm is an alias, want a string",
+		"x: &x {realm: a}\nauth:\n  <<: *x\n":          inPlace,
+		"x: &x {realm: a}\nauth: *x\n":                 inPlace,
+		"auth: &x\n  realm: a\nmore: *x\n":             inPlace,
+		"auth:\n  realm: &x a\nmore: *x\n":             inPlace,
+		"auth:\n  realm: !!str a\n":                    inPlace,
+		"auth:\n  realm: |\n    a\n":                   inPlace,
+		"auth:\n  realm: >-\n    a\n    b\n":           inPlace,
+		"auth:\n  realm: a\n    b\n":                   inPlace,
+		"auth:\n  realm: \"a\n    b\"\n":               inPlace,
+		"auth:\n  realm: 'a\n    b'\n":                 inPlace,
+		"auth:\n  realm:\n":                            inPlace,
+		"":                                             "holds 0 documents, want one",
+		"a: 1\n---\nb: 2\n":                            "holds 2 documents, want one",
+		"- a\n":                                        "is a list, want a mapping",
+		"auth: {realm: a\n":                            "reading YAML: line 1: did not find expected ',' or '}'",
+		"auth:\n  realm: a\n  realm: b\n":              `line 3: key "realm" stands there already in line 2`,
+		"auth:\n  realm: &x\n    y: *x\n":              "an alias leads back to itself",
+		"auth:\n  realm: " + strings.Repeat("[", 2000): "reading YAML",
+		"auth:\n  realm: a\x00\n":                      "line 2 holds the character U+0000, which is not allowed in YAML",
+	} {
+		t.Run(in[:min(len(in), 40)], func(t *testing.T) {
+			obj, list := textObject(t, in), &framework.ResourceList{}
+			e, err := Embed(obj, "data", "config.yml")
+			if err == nil {
+				err = e.Set(list, "new", "auth", "realm")
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), `ConfigMap c data["config.yml"]: `) || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v, want %s", err, want)
+			}
+			if Text(obj, "data", "config.yml") != in || len(list.Results) != 0 {
+				t.Errorf("the text is %q now, %d findings", Text(obj, "data", "config.yml"), len(list.Results))
+			}
+		})
+	}
+}
+
+// TestEmbeddedText reads through aliases and merge keys.
+func TestEmbeddedText(t *testing.T) {
+	e, err := Embed(textObject(t, "x: &x {realm: a}\nauth:\n  <<: *x\nmore: *x\n"), "data", "config.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Text("auth", "realm") != "a" || e.Text("more", "realm") != "a" || e.Text("auth", "nothing") != "" {
+		t.Error("a value is missing")
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"redis:6379": true, "192.0.2.1:1": true, "[::1]:65535": true, "a.b.c:80": true,
+		"redis": false, ":6379": false, "redis:": false, "redis:0": false, "redis:65536": false, "redis:http": false,
+		"::1:6379": false, "a b:80": false, "a/b:80": false, "a,b:80": false, "": false,
+		"user:hunter2@redis:6379": false,
+	} {
+		err := CheckAddress("address", address)
+		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"harbor-redis": true, "a.b": true, "1": true, strings.Repeat("a", 253): true,
+		"": false, "A": false, "a_b": false, "-a": false, "a.": false, "a/b": false, strings.Repeat("a", 254): false,
+	} {
+		if err := CheckName("name", name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func textObject(t testing.TB, text string) *yaml.RNode {
+	return yaml.NewRNode(Map("apiVersion", "v1", "kind", "ConfigMap", "metadata", Map("name", "c"), "data", Map("config.yml", text)))
+}
