@@ -85,7 +85,7 @@ func FuzzItems(f *testing.F) {
 var changes = []func(node, other *yaml.Node){
 	func(n, _ *yaml.Node) { *n = *krm.Map() },
 	func(n, _ *yaml.Node) { *n = *krm.List() },
-	func(n, _ *yaml.Node) { *n = *yaml.MakeNullNode().YNode() },
+	func(n, _ *yaml.Node) { *n = yaml.Node{Kind: yaml.ScalarNode, Value: "null"} },
 	func(n, _ *yaml.Node) { n.Content = nil },
 	func(n, _ *yaml.Node) { n.Content = slices.Concat(n.Content, n.Content) }, // a list twice
 	func(n, _ *yaml.Node) { *n = *krm.List(yaml.CopyYNode(n)) },

@@ -67,7 +67,17 @@ func TestReadme(t *testing.T) {
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, _ := krmfn(base(t), "harbor-ha", path, "-")
+	cfg := `---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: harbor-cfg
+  annotations:
+    config.kubernetes.io/local-config: "true"
+data:
+  harbor.cfg: ""
+`
+	_, stderr, _ := krmfn(base(t)+cfg, "harbor-ha", path, "-")
 	contains("the error as it is printed", "```\n"+stderr+"```\n")
 }
 

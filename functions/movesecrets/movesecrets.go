@@ -1,13 +1,13 @@
 // Package movesecrets moves passwords and keys out of the ConfigMaps: pods read
-// them from a Secret that is named here and not contained in the manifests.
+// them from Secrets that are named here and not contained in the manifests.
 //
-// Environment variables become references to the Secret, files in volumes come
+// Environment variables become references to a Secret, files in volumes come
 // from it, and keys of ConfigMaps that nobody reads any more go. krmfn secrets
-// makes the Secret; its keys are named like the variables: UI_SECRET,
+// makes the Secret; its keys are named like the variables, UI_SECRET,
 // JOBSERVICE_SECRET, SECRET_KEY, HARBOR_ADMIN_PASSWORD, LDAP_SEARCH_PWD,
-// EMAIL_PWD, MYSQL_PWD, MYSQL_ROOT_PASSWORD, REDIS_PASSWORD and HTTP_SECRET, and
-// the files private_key.pem and root.crt, https.key and https.crt. Those that
-// come from another Secret already stay there.
+// EMAIL_PWD and HTTP_SECRET, and like the files, private_key.pem and root.crt,
+// and with https https.key and https.crt. The passwords of MySQL and Redis come
+// from Secrets of their own. What comes from a Secret already stays there.
 //
 // The jobservice also gets the file /etc/jobservice/key, which upstream's
 // manifests forgot and without which no replication to a registry with a
@@ -16,6 +16,7 @@ package movesecrets
 
 import (
 	_ "embed"
+	"errors"
 	"slices"
 	"strings"
 
@@ -34,15 +35,30 @@ var Function = krm.Function{Name: "move-secrets", Manual: manual, New: func() kr
 
 // MoveSecrets is the settings.
 type MoveSecrets struct {
-	// Name of the Secret.
+	// Name of the Secret with Harbor's own secrets and keys.
 	Name string `yaml:"name" default:"harbor-secrets"`
+	// Name of the Secret with the password of MySQL, under `password`.
+	Database string `yaml:"database" default:"harbor-database"`
+	// Name of the Secret with the password of Redis, under `password`.
+	Redis string `yaml:"redis" default:"harbor-redis"`
 }
 
-// variables are the sensitive environment variables. The keys of the Secret
-// have the same names.
+// password is the key of the password in the Secrets of MySQL and Redis.
+const password = "password"
+
+// variables are the sensitive environment variables.
 var variables = []string{
 	"UI_SECRET", "JOBSERVICE_SECRET", "SECRET_KEY", "HARBOR_ADMIN_PASSWORD",
 	"LDAP_SEARCH_PWD", "EMAIL_PWD", "MYSQL_PWD", "MYSQL_ROOT_PASSWORD",
+}
+
+// place is the Secret and the key that a variable comes from.
+func (s *MoveSecrets) place(variable string) (name, key string) {
+	switch variable {
+	case "MYSQL_PWD", "MYSQL_ROOT_PASSWORD":
+		return s.Database, password
+	}
+	return s.Name, variable
 }
 
 // files are the sensitive files by component: name of the file in its volume,
@@ -62,8 +78,10 @@ const (
 	httpSecret     = "HTTP_SECRET"
 )
 
-// Validate checks the name.
-func (s *MoveSecrets) Validate() error { return krm.CheckName("name", s.Name) }
+// Validate checks the names.
+func (s *MoveSecrets) Validate() error {
+	return errors.Join(krm.CheckName("name", s.Name), krm.CheckName("database", s.Database), krm.CheckName("redis", s.Redis))
+}
 
 // Run moves the secrets of every component.
 func (s *MoveSecrets) Run(list *framework.ResourceList) error {
@@ -76,7 +94,9 @@ func (s *MoveSecrets) Run(list *framework.ResourceList) error {
 		if _, err := harbor.Find(list, c.Name()); err != nil {
 			return err // Harbor 2.x
 		}
-		for _, move := range []func(*framework.ResourceList, harbor.Component) error{s.moveVariables, s.moveRedis, s.moveFiles, s.moveRegistrySecret, s.dropMailPassword} {
+		for _, move := range []func(*framework.ResourceList, harbor.Component) error{
+			s.moveVariables, s.moveRedis, s.moveFiles, s.moveRegistrySecret, s.dropMailPassword,
+		} {
 			if err := move(list, c); err != nil {
 				return err
 			}
@@ -96,7 +116,8 @@ func (s *MoveSecrets) moveVariables(list *framework.ResourceList, c harbor.Compo
 		if source.Name == "" && !literal {
 			continue
 		}
-		if err := c.SetSecretVariable(list, name, s.Name, name); err != nil {
+		secretName, secretKey := s.place(name)
+		if err := c.SetSecretVariable(list, name, secretName, secretKey); err != nil {
 			return err
 		}
 	}
@@ -111,7 +132,7 @@ func (s *MoveSecrets) moveRedis(list *framework.ResourceList, c harbor.Component
 		return nil
 	}
 	parts[2] = "$(" + harbor.RedisPassword + ")"
-	return c.SetRedis(list, strings.Join(parts, ","), s.Name, harbor.RedisPassword)
+	return c.SetRedis(list, strings.Join(parts, ","), s.Redis, password)
 }
 
 // moveFiles makes the volumes that bring sensitive files bring them from the

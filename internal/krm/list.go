@@ -324,7 +324,41 @@ func (d *document) bytes() ([]byte, error) {
 		return nil, err
 	}
 	moveLast(d.root, "kind")
-	return encode(d.node)
+	return d.encode(items, atOnce)
+}
+
+// atOnce is how many items are encoded together. The encoder keeps all that it
+// has ever written, at a hundred times its size: 20 MB would take 3 GB.
+const atOnce = 100
+
+// encode writes the list, these many items at a time. The text is the one that
+// encoding all at once gives.
+func (d *document) encode(items *yaml.Node, size int) ([]byte, error) {
+	all := items.Content
+	if len(all) <= size || d.root.Style&yaml.FlowStyle != 0 {
+		return encode(d.node)
+	}
+	const place = "the items stand here"
+	items.Content = []*yaml.Node{scalar(place)}
+	frame, err := encode(d.node)
+	items.Content = all
+	if err != nil {
+		return nil, err
+	}
+	line := []byte("\n- " + place + "\n")
+	before, after, found := bytes.Cut(frame, line)
+	if !found || bytes.Contains(after, line) {
+		return encode(d.node)
+	}
+	out := slices.Concat(before, []byte("\n"))
+	for chunk := range slices.Chunk(all, size) {
+		text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: chunk})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, text...)
+	}
+	return append(out, after...), nil
 }
 
 // write returns the item as it goes out.

@@ -3,6 +3,7 @@ package krm
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -367,4 +368,50 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%q: %s", name, got)
 		}
 	}
+}
+
+// TestEncode checks that a list is written the same, one item at a time or all
+// at once, wherever comments and blank lines stand.
+func TestEncode(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		text := randomComments(random, "", "apiVersion: config.kubernetes.io/v1", "items:")
+		for i := range 3 {
+			text += randomComments(random, "", "- apiVersion: v1") + randomComments(random, "  ", "  kind: A", "  metadata:") +
+				randomComments(random, "    ", fmt.Sprintf("    name: n%d", i)) + randomComments(random, "  ",
+				[]string{"  list:\n  - a\n  -  b: c", "  text: |\n    a\n\n    # b", "  text: |+\n    a\n\n", "  map: {a: b}"}[random.IntN(4)], "  last: x")
+		}
+		text += randomComments(random, "", "metadata: {}", "kind: ResourceList", "# end")
+		d, err := readList([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		items := valueOf(d.root, "items")
+		want, err := d.encode(items, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for size := 1; size < 3; size++ {
+			got, err := d.encode(items, size)
+			if d := cmp.Diff(string(want), string(got)); d != "" || err != nil {
+				t.Fatalf("%d at a time (%v) -all +chunks:\n%s\n%s", size, err, d, text)
+			}
+		}
+	}
+}
+
+// randomComments puts comments and blank lines before and behind some lines.
+func randomComments(random *rand.Rand, indent string, lines ...string) string {
+	text := ""
+	for i, line := range lines {
+		for random.IntN(4) == 0 {
+			text += []string{"", "\n"}[random.IntN(2)] + indent + "# comment\n" + []string{"", "\n"}[random.IntN(2)]
+		}
+		text += line
+		if i == 0 && random.IntN(4) == 0 && !strings.Contains(line, "\n") {
+			text += " # behind"
+		}
+		text += "\n"
+	}
+	return text
 }

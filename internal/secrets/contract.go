@@ -1,0 +1,199 @@
+package secrets
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+)
+
+// Keys of the Secrets: the contract with move-secrets and use-cephfs.
+const (
+	UISecret         = "UI_SECRET"
+	JobserviceSecret = "JOBSERVICE_SECRET"
+	SecretKey        = "SECRET_KEY"
+	HTTPSecret       = "HTTP_SECRET"
+	AdminPassword    = "HARBOR_ADMIN_PASSWORD"
+	LDAPPassword     = "LDAP_SEARCH_PWD"
+	EmailPassword    = "EMAIL_PWD"
+	TokenKey         = "private_key.pem"
+	TokenCert        = "root.crt"
+	HTTPSKey         = "https.key"
+	HTTPSCert        = "https.crt"
+	Password         = "password" // of Database and Redis
+	CephFSUserID     = "userID"   // both of the CSI driver
+	CephFSUserKey    = "userKey"
+	CephFSKey        = "key" // in-tree
+)
+
+// spec says what a Secret holds.
+type spec struct {
+	name, namespace string
+	keys            []key
+	// An optional one is only there when a value of it is known.
+	optional bool
+	// tokens is true for the one with the keys for tokens and https.
+	tokens bool
+}
+
+// key is a key of a Secret.
+type key struct {
+	name string
+	// random makes a value; nil when there is no making one up.
+	random func(io.Reader) (string, error)
+	rules  []rule
+	// hint tells how to give a value that cannot be made up.
+	hint string
+}
+
+func (n Names) specs() []spec {
+	return []spec{
+		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: []key{
+			{name: UISecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+			{name: JobserviceSecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+			{name: SecretKey, random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
+			{name: HTTPSecret, random: letters(32), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+			{name: AdminPassword, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
+			{name: LDAPPassword, random: empty, rules: []rule{oneLine, noSpace}},
+			{name: EmailPassword, random: empty, rules: []rule{oneLine, noSpace}},
+		}},
+		{name: Database, namespace: n.Namespace, keys: []key{
+			{name: Password, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(8)}},
+		}},
+		{name: Redis, namespace: n.Namespace, keys: []key{
+			{name: Password, random: password, rules: []rule{noPassword, noComma, oneLine, noSpace, unknown, atLeast(8)}},
+		}},
+		{name: n.CephFS, namespace: n.CephFSNamespace, optional: true, keys: []key{
+			{name: CephFSUserID, rules: []rule{notEmpty, oneLine, noSpace, noClient}, hint: "--cephfs-user"},
+			{name: CephFSUserKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
+		}},
+		{name: CephFSInTree, namespace: n.Namespace, optional: true, keys: []key{
+			{name: CephFSKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
+		}},
+	}
+}
+
+// order lists the keys of s: those of the spec first, then what others put in.
+func (spec spec) order(s Secret) []string {
+	var names []string
+	for _, k := range spec.keys {
+		names = append(names, k.name)
+	}
+	if spec.tokens {
+		names = append(names, TokenKey, TokenCert, HTTPSKey, HTTPSCert)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Data)) {
+		if !slices.Contains(names, k) {
+			names = append(names, k)
+		}
+	}
+	return names
+}
+
+// check says what is wrong with the Secret.
+func (spec spec) check(s Secret, now time.Time) Findings {
+	var found Findings
+	for _, k := range slices.Sorted(maps.Keys(s.faults)) {
+		found.add(framework.Error, s.Name, k, "%s", s.faults[k])
+	}
+	for _, k := range spec.keys {
+		value, ok := s.Data[k.name]
+		if !s.has(k.name) {
+			message := "is missing"
+			if k.hint != "" {
+				message += ": give it with " + k.hint
+			}
+			found.add(framework.Error, s.Name, k.name, "%s", message)
+		}
+		if !ok {
+			continue
+		}
+		for _, r := range k.rules {
+			if message := r.broken(value); message != "" {
+				found.add(r.severity, s.Name, k.name, "%s", message)
+				if r.severity == framework.Error {
+					break
+				}
+			}
+		}
+	}
+	if spec.tokens {
+		checkTokens(s, now, &found)
+		checkHTTPS(s, now, &found)
+	}
+	return found
+}
+
+// rule returns what is wrong with a value, "" when nothing is. Of the rules of
+// a key, those behind a broken one of severity error are not looked at.
+type rule struct {
+	severity framework.Severity
+	broken   func(value string) string
+}
+
+func errorIf(message string, broken func(string) bool) rule {
+	return when(framework.Error, message, broken)
+}
+
+func warningIf(message string, broken func(string) bool) rule {
+	return when(framework.Warning, message, broken)
+}
+
+func when(severity framework.Severity, message string, broken func(string) bool) rule {
+	return rule{severity, func(value string) string {
+		if broken(value) {
+			return message
+		}
+		return ""
+	}}
+}
+
+var (
+	notEmpty = errorIf("is empty", isEmpty)
+	oneLine  = errorIf("holds a line break or another control character, as from echo without -n", func(v string) bool {
+		return strings.ContainsFunc(v, unicode.IsControl)
+	})
+	noSpace = warningIf("has a space at the beginning or the end", func(v string) bool { return strings.TrimSpace(v) != v })
+	unknown = warningIf("is a value that everybody knows", func(v string) bool { return slices.Contains(wellKnown, v) })
+
+	// The key of AES that the ui, the adminserver and the jobservice encrypt
+	// passwords with (Harbor v1.2.0, make/prepare: get_secret_key).
+	exactly16 = rule{framework.Error, func(v string) string {
+		if len(v) == 16 {
+			return ""
+		}
+		message := fmt.Sprintf("has %d characters, want 16", len(v))
+		if strings.HasSuffix(v, "\n") {
+			message += " (a line break at the end counts)"
+		}
+		return message
+	}}
+
+	// The adminserver takes any first password, the portal and the API none
+	// that breaks this rule (Harbor v1.2.0, src/ui/api/user.go: 8, 20).
+	portal = warningIf("is none that Harbor's portal would take: 8 to 20 characters, upper case, lower case and a digit", func(v string) bool {
+		return len(v) < 8 || len(v) > 20 || !strings.ContainsFunc(v, unicode.IsUpper) ||
+			!strings.ContainsFunc(v, unicode.IsLower) || !strings.ContainsFunc(v, unicode.IsDigit)
+	})
+
+	noPassword = warningIf("is empty: that is for a Redis without password", isEmpty)
+	noComma    = errorIf("holds a comma, which separates the parts of _REDIS_URL", func(v string) bool { return strings.Contains(v, ",") })
+
+	noClient = errorIf("begins with client., which the driver adds itself", func(v string) bool { return strings.HasPrefix(v, "client.") })
+	cephKey  = errorIf("is no key of Ceph, want what ceph auth get-key client.USER prints", func(v string) bool { return !isCephKey(v) })
+)
+
+func isEmpty(v string) bool { return v == "" }
+
+func atLeast(n int) rule {
+	return warningIf(fmt.Sprintf("is shorter than %d characters", n), func(v string) bool { return v != "" && len(v) < n })
+}
+
+// wellKnown are the values of Harbor's own harbor.cfg and manifests and of our
+// base.
+var wellKnown = []string{"Harbor12345", "root123", "placeholder", "CHANGE-ME-PLEASE"}

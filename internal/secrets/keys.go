@@ -1,0 +1,165 @@
+package secrets
+
+import (
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+)
+
+// Types of PEM blocks.
+const (
+	pkcs1Type = "RSA PRIVATE KEY"
+	pkcs8Type = "PRIVATE KEY"
+	ecType    = "EC PRIVATE KEY"
+	certType  = "CERTIFICATE"
+)
+
+// warnBefore is how long before its end a certificate is reported.
+const warnBefore = 90 * 24 * time.Hour
+
+// parseTokenKey reads the key like the token service: the first PEM block has
+// to be an RSA key as PKCS#1 (docker/libtrust, key.go), and the signature is
+// RS256 always (Harbor v1.2.0, src/ui/service/token). It returns why it is none.
+func parseTokenKey(text string) (key *rsa.PrivateKey, why string) {
+	block, _ := pem.Decode([]byte(text))
+	switch {
+	case block == nil:
+		return nil, "is no PEM file"
+	case block.Headers["DEK-Info"] != "" || block.Type == "ENCRYPTED PRIVATE KEY":
+		return nil, "is encrypted, which Harbor cannot read: take the passphrase away"
+	case block.Type == pkcs8Type:
+		return nil, "is PKCS#8 (BEGIN PRIVATE KEY), and Harbor's token service reads nothing but PKCS#1 (BEGIN RSA PRIVATE KEY): krmfn secrets --from converts it"
+	case block.Type == ecType:
+		return nil, "is an EC key, Harbor signs with RSA"
+	case block.Type == certType:
+		return nil, "is a certificate, want the key"
+	case block.Type != pkcs1Type:
+		return nil, "is no RSA PRIVATE KEY"
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, "is damaged: it is no RSA key"
+	}
+	return key, ""
+}
+
+// pkcs1 converts the key for tokens to PKCS#1 if it is RSA in PKCS#8, and tells
+// so. Everything else is returned as it is.
+func pkcs1(name, text, secret string, found *Findings) string {
+	block, _ := pem.Decode([]byte(text))
+	if name != TokenKey || block == nil || block.Type != pkcs8Type {
+		return text
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(*rsa.PrivateKey)
+	if err != nil || !ok {
+		return text
+	}
+	found.add(framework.Info, secret, name, "is converted from PKCS#8 to PKCS#1, which Harbor's token service needs: it is the same key")
+	return encodeKey(key)
+}
+
+// parseCerts reads all certificates of a PEM file.
+func parseCerts(text string) (certs []*x509.Certificate, why string) {
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != certType {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, "is damaged: it is no certificate"
+		}
+		certs = append(certs, cert)
+	}
+	if len(certs) == 0 {
+		return nil, "holds no PEM block of type CERTIFICATE"
+	}
+	return certs, ""
+}
+
+// checkTokens checks the key for tokens and the certificates that the registry
+// knows it by. There may be several, one of them has to be that of the key.
+func checkTokens(s Secret, now time.Time, found *Findings) {
+	for _, k := range []string{TokenKey, TokenCert} {
+		if !s.has(k) {
+			found.add(framework.Error, s.Name, k, "is missing")
+		}
+	}
+	text, hasKey := s.Data[TokenKey]
+	key, why := parseTokenKey(text)
+	if hasKey && why != "" {
+		found.add(framework.Error, s.Name, TokenKey, "%s", why)
+	}
+	if key != nil && key.N.BitLen() < 2048 {
+		found.add(framework.Warning, s.Name, TokenKey, "has %d bits, want 2048 at least", key.N.BitLen())
+	}
+	text, hasCert := s.Data[TokenCert]
+	if !hasCert {
+		return
+	}
+	certs, why := parseCerts(text)
+	if why != "" {
+		found.add(framework.Error, s.Name, TokenCert, "%s", why)
+		return
+	}
+	if key == nil {
+		return
+	}
+	for _, cert := range certs {
+		if key.PublicKey.Equal(cert.PublicKey) {
+			checkValidity(s.Name, TokenCert, cert, now, ": leave it out, and krmfn secrets makes a new one for the key", found)
+			return
+		}
+	}
+	found.add(framework.Error, s.Name, TokenCert, "does not belong to %s: the registry would refuse every token", TokenKey)
+}
+
+// checkHTTPS checks the key and certificate of nginx, which are there together
+// or not at all.
+func checkHTTPS(s Secret, now time.Time, found *Findings) {
+	key, hasKey := s.Data[HTTPSKey]
+	text, hasCert := s.Data[HTTPSCert]
+	if !hasKey || !hasCert {
+		for _, k := range [][2]string{{HTTPSKey, HTTPSCert}, {HTTPSCert, HTTPSKey}} {
+			if !s.has(k[0]) && s.has(k[1]) {
+				found.add(framework.Error, s.Name, k[0], "is missing, and %s is there", k[1])
+			}
+		}
+		return
+	}
+	certs, why := parseCerts(text)
+	if why != "" {
+		found.add(framework.Error, s.Name, HTTPSCert, "%s", why)
+		return
+	}
+	if _, err := tls.X509KeyPair([]byte(text), []byte(key)); err != nil {
+		found.add(framework.Error, s.Name, HTTPSKey, "is not the key of the first certificate in %s, or is encrypted or damaged", HTTPSCert)
+		return
+	}
+	checkValidity(s.Name, HTTPSCert, certs[0], now, "", found)
+}
+
+func checkValidity(secret, key string, cert *x509.Certificate, now time.Time, advice string, found *Findings) {
+	const day = "2006-01-02"
+	switch {
+	case now.After(cert.NotAfter):
+		found.add(framework.Error, secret, key, "expired on %s%s", cert.NotAfter.Format(day), advice)
+	case now.Before(cert.NotBefore):
+		found.add(framework.Warning, secret, key, "is valid from %s only", cert.NotBefore.Format(day))
+	case cert.NotAfter.Sub(now) < warnBefore:
+		found.add(framework.Warning, secret, key, "expires on %s%s", cert.NotAfter.Format(day), advice)
+	}
+}
+
+// isCephKey says whether the text is a key as Ceph prints it: base64 of a
+// header of 12 bytes and the key (ceph, src/auth/Crypto.h).
+func isCephKey(text string) bool {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && len(raw) > 12 && !strings.ContainsAny(text, "\r\n")
+}
