@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+
+	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/database"
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// passwordVariable is where the password of the database user may stand.
+const passwordVariable = "KRMFN_DATABASE_PASSWORD"
+
+// databaseOptions are the flags of database.
+type databaseOptions struct {
+	account                          database.Account
+	config, passwordFile, dump, from string
+}
+
+// newDatabase is the command about Harbor's external database.
+func newDatabase(s streams) *cobra.Command {
+	o := databaseOptions{}
+	cmd := &cobra.Command{
+		Use:   "database",
+		Short: "Print the SQL that makes Harbor's database, or rename the database in a dump",
+		Long: `database prints the SQL that makes a database for Harbor 1.2 and a user who may
+do everything in it and nothing outside of it. It fits MySQL 5.7 and 8 and
+MariaDB, and can be applied again. The password is read from --password-file,
+else from the environment variable ` + passwordVariable + `, else asked
+for; the SQL holds its hash.
+
+With --dump it prints a dump of mysqldump with the database renamed: wherever
+SQL names the database, not where the same word is data, a comment or a table.`,
+		Example: `  krmfn database --config overlays/harbor-1.2-ha/functions/harbor-ha.yaml --password-file password.txt | mysql -u root -p
+  krmfn render overlays/example-production/functions | krmfn database --config -
+  krmfn database --database registry_k8s --dump registry.sql | mysql -u root -p`,
+		GroupID: "commands",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 { // not repeated: one may be a password
+				return errors.New("database takes flags only")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			if err := o.complete(s); err != nil {
+				return err
+			}
+			if o.dump != "" {
+				return o.rename(s)
+			}
+			return o.print(s)
+		},
+	}
+	cmd.SetFlagErrorFunc(withoutArgument)
+	flags := cmd.Flags()
+	flags.StringVar(&o.account.Database, "database", "", "`NAME` of the database")
+	flags.StringVar(&o.account.User, "user", "", "`NAME` of the user that Harbor logs in as")
+	flags.StringVar(&o.account.Host, "host", "%", "`HOST` that the user may come from, in which % and _ stand for any characters")
+	flags.StringVar(&o.config, "config", "", "take database and user from this function config, a HarborHA or UseExternalDatabase in `FILE`, - is stdin")
+	flags.StringVar(&o.passwordFile, "password-file", "", "take the password from `FILE`, - is stdin; one line break at the end does not count")
+	flags.StringVar(&o.dump, "dump", "", "print this dump with its database renamed, `FILE`, - is stdin")
+	flags.StringVar(&o.from, "from", "registry", "`NAME` of the database in the dump")
+	return cmd
+}
+
+// check looks at the flags before anything is read.
+func (o *databaseOptions) check(changed func(flag string) bool) error {
+	misplaced, why := []string{"from"}, "goes with --dump only"
+	if changed("dump") {
+		misplaced, why = []string{"user", "host", "password-file"}, "does not go with --dump"
+	}
+	for _, flag := range misplaced {
+		if changed(flag) {
+			return fmt.Errorf("--%s %s", flag, why)
+		}
+	}
+	for _, f := range []struct{ flag, value string }{{"config", o.config}, {"password-file", o.passwordFile}, {"dump", o.dump}} {
+		if changed(f.flag) && f.value == "" {
+			return fmt.Errorf("--%s is empty", f.flag)
+		}
+	}
+	fromStdin := func(file string) bool { return file == krm.Stdin }
+	files := []string{o.config, o.passwordFile, o.dump}
+	if i := slices.IndexFunc(files, fromStdin); i >= 0 && slices.ContainsFunc(files[i+1:], fromStdin) {
+		return errors.New("- stands for stdin and can be given once")
+	}
+	return nil
+}
+
+// complete takes what the flags leave open from the function config.
+func (o *databaseOptions) complete(s streams) error {
+	if o.config != "" {
+		file, err := read(s, o.config)
+		if err != nil {
+			return err
+		}
+		user, name, err := configured(file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if o.account.Database == "" {
+			o.account.Database = name
+		}
+		if o.account.User == "" {
+			o.account.User = user
+		}
+	}
+	if o.account.Database == "" {
+		return errors.New("--database is missing, or --config, which names it")
+	}
+	if o.account.User == "" && o.dump == "" {
+		return errors.New("--user is missing, or --config, which names it")
+	}
+	return nil
+}
+
+// configured finds the one function config in the file that is about the
+// database, and returns the user and the database that it names.
+func configured(file krm.File) (user, name string, err error) {
+	objects, err := kio.FromBytes(file.Content)
+	if err != nil {
+		return "", "", err
+	}
+	found := 0
+	for _, obj := range objects {
+		if krm.Text(obj, "apiVersion") != functions.Catalog.APIVersion {
+			continue
+		}
+		path := []any{"spec"}
+		switch krm.Text(obj, "kind") {
+		case "HarborHA":
+			path = append(path, "database")
+		case "UseExternalDatabase":
+		default:
+			continue
+		}
+		if krm.Lookup(obj, path...) == nil {
+			continue
+		}
+		found++
+		user, name = krm.Text(obj, append(path, "user")...), krm.Text(obj, append(path, "database")...)
+	}
+	if found != 1 {
+		return "", "", fmt.Errorf("there are %d function configs with settings of the database, want one: a UseExternalDatabase, or a HarborHA with spec.database (a patch has to be rendered first)", found)
+	}
+	return user, name, nil
+}
+
+// print prints the SQL. The password goes nowhere but into it.
+func (o *databaseOptions) print(s streams) error {
+	var err error
+	if o.account.Password, err = o.password(s); err != nil {
+		return err
+	}
+	sql, err := o.account.SQL()
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(s.out, sql); err != nil {
+		return fmt.Errorf("writing stdout: %w", err)
+	}
+	return nil
+}
+
+func (o *databaseOptions) password(s streams) (string, error) {
+	if o.passwordFile != "" {
+		file, err := read(s, o.passwordFile)
+		return string(bytes.TrimSuffix(file.Content, []byte("\n"))), err
+	}
+	if password := os.Getenv(passwordVariable); password != "" {
+		return password, nil
+	}
+	terminal, ok := s.in.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		return "", fmt.Errorf("there is no password: give --password-file or set %s", passwordVariable)
+	}
+	fmt.Fprintf(s.err, "Password of %s: ", o.account.User)
+	password, err := term.ReadPassword(int(terminal.Fd()))
+	fmt.Fprintln(s.err)
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	return string(password), nil
+}
+
+// rename prints the dump with its database renamed, and warns of what looks
+// wrong with it.
+func (o *databaseOptions) rename(s streams) error {
+	in := s.in
+	if o.dump != krm.Stdin {
+		file, err := os.Open(o.dump)
+		if err != nil {
+			return fmt.Errorf("reading %w", err)
+		}
+		defer file.Close()
+		in = file
+	}
+	report, err := database.Rename(s.out, in, o.from, o.account.Database)
+	if err != nil {
+		return fmt.Errorf("%s: %w", krm.File{Name: o.dump}, err)
+	}
+	var warnings []string
+	if report.Renamed == 0 {
+		warnings = append(warnings, fmt.Sprintf("the dump does not name database %s and is left as it is: without names it is loaded into the database that mysql is told", o.from))
+	}
+	if report.Other != "" {
+		warnings = append(warnings, fmt.Sprintf("the dump also creates or uses database %s, which keeps its name", report.Other))
+	}
+	if !report.Complete {
+		warnings = append(warnings, `the dump does not end with "-- Dump completed", as those of mysqldump do: it may be cut off`)
+	}
+	if len(warnings) > 0 {
+		fmt.Fprintf(s.err, "krmfn database (%s):\n  warning: %s\n", krm.File{Name: o.dump}, strings.Join(warnings, "\n  warning: "))
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	haConfig = "overlays/harbor-1.2-ha/functions/harbor-ha.yaml"
+	// hashOfSecret is what mysql_native_password stores for the password secret.
+	hashOfSecret = "*14E65567ABDB5135D0CFD9A70B3032C179A49EE7"
+)
+
+// file writes a file and returns its path.
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestDatabase gives names and the password in every way there is.
+func TestDatabase(t *testing.T) {
+	t.Setenv(passwordVariable, "")
+	want, stderr, exit := krmfn("secret", "database", "--database", "registry_k8s", "--user", "harbork8s", "--password-file", "-")
+	if exit != 0 || stderr != "" || strings.Count(want, hashOfSecret) != 2 || strings.Contains(want, "secret") {
+		t.Fatalf("exit status %d\n%s%s", exit, stderr, want)
+	}
+	password := file(t, "secret\n")
+	stepwise, _, _ := krmfn("", "render", root+"/overlays/harbor-1.2-ha-stepwise/functions")
+	patched, _, _ := krmfn("", "render", root+"/overlays/example-production/functions")
+	for _, test := range []struct {
+		stdin, variable string
+		args            []string
+	}{
+		{"", "", []string{"--config", root + "/" + haConfig, "--password-file", password}},
+		{"secret\n", "wrong", []string{"--config", root + "/" + haConfig, "--password-file", "-"}},
+		{"", "secret", []string{"--config", root + "/overlays/harbor-1.2-ha-stepwise/functions/use-external-database.yaml", "--host", "%"}},
+		{stepwise, "secret", []string{"--config", "-"}},
+		{patched, "secret", []string{"--config", "-"}},
+		{strings.ReplaceAll(patched, "harbork8s", "other"), "secret", []string{"--config", "-", "--user", "harbork8s"}},
+	} {
+		t.Setenv(passwordVariable, test.variable)
+		out, stderr, exit := krmfn(test.stdin, append([]string{"database"}, test.args...)...)
+		if exit != 0 || stderr != "" || out != want {
+			t.Errorf("%q: exit status %d\n%s%s", test.args, exit, stderr, out)
+		}
+	}
+}
+
+func TestDatabaseFails(t *testing.T) {
+	t.Setenv(passwordVariable, "secret")
+	account := []string{"--database", "registry", "--user", "harbor"}
+	for _, test := range []struct {
+		stdin, want string
+		args        []string
+	}{
+		{"", "--database is missing, or --config, which names it", []string{"--user", "a"}},
+		{"", "--database is missing, or --config, which names it", []string{"--dump", "-"}},
+		{"", "--user is missing, or --config, which names it", []string{"--database", "a"}},
+		{"", "database takes flags only", []string{"secret"}},
+		{"", "unknown shorthand flag: 'p'", []string{"-psecret"}},
+		{"", "--from goes with --dump only", append(account, "--from", "a")},
+		{"", "--user does not go with --dump", append(account, "--dump", "-")},
+		{"", "--password-file does not go with --dump", []string{"--database", "a", "--dump", "-", "--password-file", "-"}},
+		{"", "- stands for stdin and can be given once", []string{"--config", "-", "--dump", "-"}},
+		{"", "- stands for stdin and can be given once", []string{"--config", "-", "--password-file", "-"}},
+		{"", "--dump is empty", []string{"--database", "a", "--dump", ""}},
+		{"", "--password-file is empty", append(account, "--password-file", "")},
+		{"", "password: is empty", append(account, "--password-file", "-")},
+		{"secret\n\n", "password: holds a control character, such as the end of a line", append(account, "--password-file", "-")},
+		{"", "reading open no/file: no such file or directory", append(account, "--password-file", "no/file")},
+		{"", "reading open no/file: no such file or directory", []string{"--config", "no/file"}},
+		{"", "reading open no/file: no such file or directory", []string{"--database", "a", "--dump", "no/file"}},
+		{"", `user: "a:b" holds a :, with which Harbor cannot log in`, []string{"--database", "a", "--user", "a:b"}},
+		{"", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
+		{"kind: HarborHA", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
+		{"a: [", "standard input: ", []string{"--config", "-"}},
+		{"SELECT 'a", "standard input: the dump is cut off: it ends within quotes begun in line 1", []string{"--database", "a", "--dump", "-"}},
+	} {
+		out, stderr, exit := krmfn(test.stdin, append([]string{"database"}, test.args...)...)
+		if exit != 1 || !strings.HasPrefix(stderr, "krmfn: "+test.want) {
+			t.Errorf("%q: exit status %d\n%swant %s", test.args, exit, stderr, test.want)
+		}
+		if strings.Contains(stderr, "secret") || !strings.Contains(test.stdin, "SELECT") && out != "" {
+			t.Errorf("%q: there is more than the error:\n%s%s", test.args, stderr, out)
+		}
+	}
+	t.Setenv(passwordVariable, "")
+	if _, stderr, exit := krmfn("", append([]string{"database"}, account...)...); exit != 1 || stderr != "krmfn: there is no password: give --password-file or set "+passwordVariable+"\n" {
+		t.Errorf("exit status %d\n%s", exit, stderr)
+	}
+}
+
+func TestDatabaseDump(t *testing.T) {
+	const end = "\n-- Dump completed on 2017-12-08  8:00:00\n"
+	for _, test := range []struct {
+		dump, want, stderr string
+		args               []string
+	}{
+		{"USE `registry`; SELECT 'registry.x';" + end, "USE `registry_k8s`; SELECT 'registry.x';" + end, "", []string{"--config", root + "/" + haConfig}},
+		{"USE `b`;" + end, "USE `c`;" + end, "", []string{"--database", "c", "--from", "b"}},
+		{"USE a;" + end, "USE a;" + end, "krmfn database (standard input):\n" +
+			"  warning: the dump does not name database registry and is left as it is: without names it is loaded into the database that mysql is told\n" +
+			"  warning: the dump also creates or uses database a, which keeps its name\n", []string{"--database", "c"}},
+		{"USE registry;\n", "USE `c`;\n", "krmfn database (standard input):\n" +
+			"  warning: the dump does not end with \"-- Dump completed\", as those of mysqldump do: it may be cut off\n", []string{"--database", "c"}},
+	} {
+		out, stderr, exit := krmfn(test.dump, append(test.args, "database", "--dump", "-")...)
+		if exit != 0 || out != test.want || stderr != test.stderr {
+			t.Errorf("%s: exit status %d\n%s%s", test.dump, exit, stderr, out)
+		}
+		again, stderr, exit := krmfn("", append(test.args, "database", "--dump", file(t, test.dump))...)
+		if exit != 0 || again != out || (stderr == "") != (test.stderr == "") {
+			t.Errorf("from a file: exit status %d\n%s%s", exit, stderr, again)
+		}
+	}
+}
+
+// TestDatabaseManual runs the commands of docs/database.md that are ours.
+func TestDatabaseManual(t *testing.T) {
+	t.Chdir(root)
+	manual, err := os.ReadFile("docs/database.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(passwordVariable, "secret")
+	patched, _, _ := krmfn("", "render", "overlays/example-production/functions")
+	commands := regexp.MustCompile("krmfn (database --config [^|<>`\n]*)").FindAllStringSubmatch(string(manual), -1)
+	if len(commands) != 3 {
+		t.Errorf("docs/database.md shows %d commands, want 3", len(commands))
+	}
+	for _, c := range commands {
+		stdin := "secret"
+		switch {
+		case strings.Contains(c[1], "--dump -"):
+			stdin = "USE registry;\n-- Dump completed\n"
+		case strings.Contains(c[1], "--config -"):
+			stdin = patched
+		}
+		if _, stderr, exit := krmfn(stdin, strings.Fields(c[1])...); exit != 0 || stderr != "" {
+			t.Errorf("%s: exit status %d\n%s", c[0], exit, stderr)
+		}
+	}
+}
