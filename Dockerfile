@@ -14,7 +14,8 @@ ARG TARGETOS TARGETARCH
 # nethttpomithttp2 leaves HTTP/2 out: only remote bases use HTTP at all, and
 # HTTP/1.1 serves them.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
-    -tags nethttpomithttp2 -ldflags "-s -w -X main.version=$VERSION" -o /image/krmfn ./cmd/krmfn
+    -tags nethttpomithttp2 -ldflags "-s -w -X main.version=$VERSION -X sigs.k8s.io/kustomize/api/provenance.version=v5.8.2" \
+    -o /image/krmfn ./cmd/krmfn
 # kustomize and kpt run containers with --user nobody: without these two files
 # Docker does not know who that is (kpt#1628). Fixed times make the layer of a
 # commit the same in every build.

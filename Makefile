@@ -24,8 +24,8 @@ check: golangci-lint ## Look for mistakes without running anything: gofmt, go ve
 	cd e2e && go vet ./...
 	go mod tidy -diff
 	cd e2e && go mod tidy -diff
-	bin/golangci-lint run
-	cd e2e && ../bin/golangci-lint run
+	bin/golangci-lint run --allow-serial-runners
+	cd e2e && ../bin/golangci-lint run --allow-serial-runners
 
 test: ## Run the tests that need nothing but Go
 	go test ./...
@@ -36,10 +36,8 @@ golden: ## Rewrite goldens and derived documents; git diff is the review
 render: ## Print the highly available Harbor 1.2
 	go run ./cmd/krmfn render overlays/harbor-1.2-ha
 
-# The same flags as in the Dockerfile.
 build: ## Build bin/krmfn
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
-	  -ldflags "-s -w -X main.version=$(VERSION)" -o bin/krmfn ./cmd/krmfn
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION) -X sigs.k8s.io/kustomize/api/provenance.version=$(KUSTOMIZE)" -o bin/krmfn ./cmd/krmfn
 
 image: ## Build the container image (IMAGE=registry.example.com/krmfn:v1)
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .

@@ -352,7 +352,7 @@ func TestSIGTERM(t *testing.T) {
 			t.Run(strings.Join(append(environment, c.name), "/"), func(t *testing.T) {
 				t.Parallel()
 				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(environment, asProgram+"=1")
+				cmd.Env = slices.Concat(environment, []string{asProgram + "=1"})
 				stdin, err := cmd.StdinPipe()
 				if err != nil {
 					t.Fatal(err)

@@ -38,11 +38,11 @@ const containerCommand = "KRMFN_RUN"
 // orchestrators need beyond it, row by row: for every function, called in this
 // process, as an executable, and as KRMFN_RUN says.
 //
-// The items are the objects of the base, the configs those of the overlays.
+// Items and configs are those of the golden tests' examples.
 func TestConformance(t *testing.T) {
 	// S1: a ResourceList on stdin gives exactly one on stdout, nothing around it.
 	row(t, "S1", func(t *testing.T, p program, f krm.Function) {
-		stdout, _, exit := p(t, baseList(t, example(t, f)))
+		stdout, _, exit := p(t, listFor(t, f, example(t, f)))
 		got := read1(t, stdout)
 		if exit != 0 || len(got.Items) == 0 {
 			t.Errorf("exit status %d and %d items", exit, len(got.Items))
@@ -61,7 +61,7 @@ func TestConformance(t *testing.T) {
 	// S2: the version of the list stays as it came in.
 	row(t, "S2", func(t *testing.T, p program, f krm.Function) {
 		for _, version := range []string{"v1", "v1beta1", "v1alpha1"} {
-			in := strings.Replace(baseList(t, example(t, f)), "config.kubernetes.io/v1", "config.kubernetes.io/"+version, 1)
+			in := strings.Replace(listFor(t, f, example(t, f)), "config.kubernetes.io/v1", "config.kubernetes.io/"+version, 1)
 			stdout, _, exit := p(t, in)
 			if got := read1(t, stdout); exit != 0 || got.APIVersion != "config.kubernetes.io/"+version {
 				t.Errorf("%s becomes %s, exit status %d", version, got.APIVersion, exit)
@@ -86,7 +86,7 @@ func TestConformance(t *testing.T) {
 	// S4: without a function config there is an error that says what to write,
 	// and the items come back. A function that is named runs with its defaults.
 	row(t, "S4", func(t *testing.T, p program, f krm.Function) {
-		in := baseList(t, "")
+		in := listFor(t, f, "")
 		for config, says := range map[string]string{
 			"":                         "there is no functionConfig",
 			"functionConfig: {}\n":     "there is no functionConfig", // null: see TestBadInput
@@ -99,7 +99,7 @@ func TestConformance(t *testing.T) {
 			sameItems(t, in, stdout)
 
 			stdout, stderr, exit = p(t, in+config, f.Name)
-			if exit == 0 && slices.Contains([]string{"fix-registry-mount", "move-secrets"}, f.Name) {
+			if exit == 0 && slices.Contains([]string{"fix-registry-mount", "move-secrets", "validate-ha"}, f.Name) {
 				continue // all of its settings have defaults
 			}
 			sameItems(t, in, stdout)
@@ -133,7 +133,7 @@ func TestConformance(t *testing.T) {
 		if refs == 0 {
 			t.Error("no result refers to an object")
 		}
-		namespaced := change(baseItems(t), yaml.SetK8sNamespace("harbor"))
+		namespaced := change(itemsFor(t, f), yaml.SetK8sNamespace("harbor"))
 		stdout, _, _ := p(t, resourceList(namespaced, example(t, f)))
 		for _, r := range read1(t, stdout).Results {
 			if ref := r.ResourceRef; ref != nil && ref.Kind != f.Kind() && ref.Namespace != "harbor" {
@@ -145,7 +145,7 @@ func TestConformance(t *testing.T) {
 	// S7: a field is that of a named object, and its path leads to the value that
 	// the result proposes.
 	row(t, "S7", func(t *testing.T, p program, f krm.Function) {
-		stdout, _, _ := p(t, baseList(t, example(t, f)))
+		stdout, _, _ := p(t, listFor(t, f, example(t, f)))
 		out := read1(t, stdout)
 		fields := 0
 		for i, r := range out.Results {
@@ -197,7 +197,7 @@ func TestConformance(t *testing.T) {
 			{map[string]string{"config.kubernetes.io/index": "7"}, nil},
 			{map[string]string{"config.kubernetes.io/origin": "path: harbor/all.yaml\n"}, &framework.File{Path: "harbor/all.yaml"}},
 		} {
-			stdout, _, _ := p(t, resourceList(change(baseItems(t), annotate(c.annotations)...), example(t, f)))
+			stdout, _, _ := p(t, resourceList(change(itemsFor(t, f), annotate(c.annotations)...), example(t, f)))
 			for _, r := range read1(t, stdout).Results {
 				if r.ResourceRef.Kind == f.Kind() {
 					continue
@@ -213,18 +213,27 @@ func TestConformance(t *testing.T) {
 		}
 	})
 
-	// S9: our results have no tags. Those of others stay strings.
+	// S9: tags are strings, those of others as well as ours.
 	row(t, "S9", func(t *testing.T, p program, f krm.Function) {
-		in := baseList(t, example(t, f)) + "results:\n- message: earlier\n  severity: info\n  tags:\n    rule: \"012\"\n"
-		stdout, _, _ := p(t, in)
-		results := read1(t, stdout).Results
-		if d := cmp.Diff(map[string]string{"rule": "012"}, results[0].Tags); d != "" || !strings.Contains(stdout, `rule: "012"`) {
-			t.Errorf("the tags (-want +got):\n%s", d)
+		stdout, _, _ := p(t, listFor(t, f, example(t, f))+"results:\n- message: earlier\n  severity: info\n  tags:\n    rule: \"012\"\n")
+		list, err := yaml.Parse(stdout)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, r := range results[1:] {
-			if r.Tags != nil {
-				t.Errorf("tags %v", r.Tags)
+		if got := krm.Lookup(list, "results", 0, "tags", "rule"); got == nil || got.Value != "012" || got.Tag != yaml.NodeTagString {
+			t.Errorf("the tag of an earlier result is %v", got)
+		}
+		tags := 0
+		for i := range krm.Elements(list, "results") {
+			for name := range krm.Strings(list, "results", i, "tags") {
+				tags++
+				if got := krm.Lookup(list, "results", i, "tags", name); got.Tag != yaml.NodeTagString {
+					t.Errorf("tag %s is no string: %s", name, got.Value)
+				}
 			}
+		}
+		if checks := f.Name == "validate-ha"; checks != (tags > 1) {
+			t.Errorf("there are %d tags", tags)
 		}
 	})
 
@@ -232,7 +241,7 @@ func TestConformance(t *testing.T) {
 	row(t, "S10", func(t *testing.T, p program, f krm.Function) {
 		config := example(t, f)
 		extra := yaml.MustParse("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: characters}\ndata:\n  text: \"Zürich 漢字 🚀\\r\\nline\\tend \\u2028\"\n  ключ: é\n")
-		in := resourceList(append(baseItems(t), extra), config)
+		in := resourceList(append(itemsFor(t, f), extra), config)
 		plain, _, exit := p(t, in)
 		if exit != 0 || !strings.Contains(plain, "Zürich 漢字") || !strings.Contains(plain, "ключ: é") {
 			t.Errorf("exit status %d, or characters are lost", exit)
@@ -257,7 +266,7 @@ func TestConformance(t *testing.T) {
 	// S11: the function is a container: its output is that of this process.
 	row(t, "S11", func(t *testing.T, _ program, f krm.Function) {
 		container := containerOf(t)
-		in := baseList(t, example(t, f))
+		in := listFor(t, f, example(t, f))
 		want, _, _ := inProcess(t, in)
 		if got, stderr, exit := container(t, in); got != want || exit != 0 {
 			t.Errorf("exit status %d, stderr %s (-process +container):\n%s", exit, stderr, cmp.Diff(want, got))
@@ -278,11 +287,11 @@ func TestConformance(t *testing.T) {
 	// S13: messages for people go to stderr only. A failure is told there, with
 	// the function and its config; stdout is a ResourceList still.
 	row(t, "S13", func(t *testing.T, p program, f krm.Function) {
-		stdout, stderr, _ := p(t, baseList(t, example(t, f)))
+		stdout, stderr, _ := p(t, listFor(t, f, example(t, f)))
 		if warned := strings.Contains(stdout, "severity: warning"); warned != (stderr != "") || strings.Contains(stderr, "  info: ") {
 			t.Errorf("on stderr there has to be a line for each warning and nothing else: %s", stderr)
 		}
-		in := baseList(t, unknownField(example(t, f)))
+		in := listFor(t, f, unknownField(example(t, f)))
 		stdout, stderr, _ = p(t, in)
 		sameItems(t, in, stdout)
 		if want := fmt.Sprintf("krmfn %s (%s %[1]s):\n  error: spec.nonsense: ", f.Name, f.Kind()); !strings.HasPrefix(stderr, want) {
@@ -296,23 +305,26 @@ func TestConformance(t *testing.T) {
 		config := example(t, f)
 		literal := regexp.MustCompile(`secretName: harbor-\w+\n +secretKey: password`).ReplaceAllString(config, "value: literal")
 		for in, want := range map[string]int{
-			baseList(t, config):               0,
-			baseList(t, literal):              0, // a literal password is a warning
-			baseList(t, unknownField(config)): 1,
-			resourceList(nil, config):         1,
+			listFor(t, f, config):               0,
+			listFor(t, f, literal):              0, // a literal password is a warning
+			listFor(t, f, unknownField(config)): 1,
+			resourceList(nil, config):           1,
 		} {
 			stdout, stderr, exit := p(t, in)
 			if results := read1(t, stdout).Results; exit != want || results.ExitCode() != want {
 				t.Errorf("exit status %d, results say %d, want %d\n%s", exit, results.ExitCode(), want, stderr)
 			}
 		}
+		if takesPassword := slices.Contains([]string{"inject-redis", "use-external-database", "harbor-ha"}, f.Name); takesPassword != (literal != config) {
+			t.Error("the example has another password than expected")
+		}
 		if literal != config {
-			stdout, stderr, _ := p(t, baseList(t, literal))
+			stdout, stderr, _ := p(t, listFor(t, f, literal))
 			if !strings.Contains(stderr, "  warning: ") || !strings.Contains(stdout, "severity: warning") {
 				t.Errorf("a literal password is no warning: %s", stderr)
 			}
 		}
-		earlier := baseList(t, config) + "results:\n- message: from an earlier function\n  severity: error\n"
+		earlier := listFor(t, f, config) + "results:\n- message: from an earlier function\n  severity: error\n"
 		if _, stderr, exit := p(t, earlier); exit != 0 {
 			t.Errorf("an earlier error makes the exit status %d\n%s", exit, stderr)
 		}
@@ -320,7 +332,7 @@ func TestConformance(t *testing.T) {
 
 	// S15: what no result is about is as it was, and in the same order.
 	row(t, "S15", func(t *testing.T, p program, f krm.Function) {
-		in := baseList(t, example(t, f))
+		in := listFor(t, f, example(t, f))
 		stdout, _, _ := p(t, in)
 		before, after := read1(t, in), read1(t, stdout)
 		touched := map[string]bool{}
@@ -346,7 +358,7 @@ func TestConformance(t *testing.T) {
 	// S16: comments stay, also on values that change.
 	row(t, "S16", func(t *testing.T, p program, f krm.Function) {
 		commented := regexp.MustCompile(`(?m)^ *(- )?(replicas: 1|mountPath: /etc/.*|EXT_ENDPOINT:.*|MYSQL_(HOST|USR):.*|- port: 80|port: 80)$`).
-			ReplaceAllString(baseList(t, ""), "$0 # about the value")
+			ReplaceAllString(listFor(t, f, ""), "$0 # about the value")
 		in := commented + functionConfig(example(t, f))
 		stdout, _, _ := p(t, in)
 		after := read1(t, stdout)
@@ -386,7 +398,7 @@ func TestConformance(t *testing.T) {
 			"config.k8s.io/id":                                                "3",
 			"kustomize.config.k8s.io/id":                                      "|\n  kind: X\n",
 		}
-		stdout, _, exit := p(t, resourceList(change(baseItems(t), annotate(internal)...), example(t, f)))
+		stdout, _, exit := p(t, resourceList(change(itemsFor(t, f), annotate(internal)...), example(t, f)))
 		for _, item := range read1(t, stdout).objects() {
 			if d := cmp.Diff(internal, item.GetAnnotations()); d != "" || exit != 0 {
 				t.Errorf("%s, exit status %d (-in +out):\n%s", krm.Name(item), exit, d)
@@ -400,7 +412,7 @@ func TestConformance(t *testing.T) {
 			"internal.config.kubernetes.io/path": "harbor/all.yaml", "internal.config.kubernetes.io/index": "7",
 			"config.kubernetes.io/path": "harbor/all.yaml", "config.kubernetes.io/index": "7",
 		}
-		withoutVolumes := slices.DeleteFunc(baseItems(t), func(item *yaml.RNode) bool { return item.GetKind() == "PersistentVolume" })
+		withoutVolumes := slices.DeleteFunc(itemsFor(t, f), func(item *yaml.RNode) bool { return item.GetKind() == "PersistentVolume" })
 		in := resourceList(change(withoutVolumes, annotate(place)...), example(t, f))
 		before := read1(t, in)
 		stdout, _, _ := p(t, in)
@@ -428,7 +440,7 @@ func TestConformance(t *testing.T) {
 			yaml.MustParse("apiVersion: fn.kpt.dev/v1alpha1\nkind: ApplySetters\nmetadata: {name: x}\n"),
 		}
 		local := func(value string) string {
-			return resourceList(append(change(baseItems(t), yaml.SetAnnotation("config.kubernetes.io/local-config", value)), tools...), example(t, f))
+			return resourceList(append(change(itemsFor(t, f), yaml.SetAnnotation("config.kubernetes.io/local-config", value)), tools...), example(t, f))
 		}
 		for _, value := range []string{"true", ""} {
 			stdout, _, exit := p(t, local(value))
@@ -437,7 +449,7 @@ func TestConformance(t *testing.T) {
 				t.Errorf("local-config %q: exit status %d", value, exit)
 			}
 		}
-		want, _, _ := p(t, baseList(t, example(t, f)))
+		want, _, _ := p(t, listFor(t, f, example(t, f)))
 		got, stderr, exit := p(t, local("false"))
 		if exit != 0 || len(read1(t, got).Results) != len(read1(t, want).Results) {
 			t.Errorf("local-config false: exit status %d, %s", exit, stderr)
@@ -448,7 +460,7 @@ func TestConformance(t *testing.T) {
 	// changes nothing. Executables run without environment in an empty folder
 	// (see executable) and still give the output of this process.
 	row(t, "S20", func(t *testing.T, p program, f krm.Function) {
-		in := baseList(t, example(t, f))
+		in := listFor(t, f, example(t, f))
 		first, _, _ := inProcess(t, in)
 		for range 5 {
 			if again, _, _ := p(t, in); again != first {
@@ -465,7 +477,7 @@ func TestConformance(t *testing.T) {
 
 	// S21: what is no ResourceList is refused, never passed on, and a list with
 	// nothing in it is no item of itself.
-	row(t, "S21", func(t *testing.T, p program, f krm.Function) {
+	row(t, "S21", func(t *testing.T, p program, _ krm.Function) {
 		for _, in := range []string{"", "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n", "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"} {
 			stdout, stderr, exit := p(t, in)
 			if got := read1(t, stdout); exit != 1 || len(got.Items) != 0 || got.Results.ExitCode() != 1 || stderr == "" {
@@ -477,7 +489,7 @@ func TestConformance(t *testing.T) {
 	// S22: earlier results stay as they are, in front of ours.
 	row(t, "S22", func(t *testing.T, p program, f krm.Function) {
 		earlier := "results:\n- message: earlier\n  severity: warning\n  field: {path: a, other: kept}\n"
-		in := baseList(t, example(t, f))
+		in := listFor(t, f, example(t, f))
 		without, _, _ := p(t, in)
 		stdout, stderr, _ := p(t, in+earlier)
 		if !strings.Contains(stdout, earlier) || strings.Contains(stderr, "earlier") {
@@ -553,51 +565,62 @@ func runCommand(t *testing.T, cmd *exec.Cmd, stdin string) (string, string, int)
 	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// baseItems are the objects of the base, for the caller to change.
-func baseItems(t testing.TB) []*yaml.RNode {
+// itemsFor are the objects that a function works on, for the caller to change:
+// those of the base; for one that checks what harbor-ha makes of them.
+func itemsFor(t testing.TB, f krm.Function) []*yaml.RNode {
 	parseBase(t)
 	var items []*yaml.RNode
-	for _, item := range parsedBase.items {
+	for _, item := range parsedBase[f.Name == "validate-ha"].items {
 		items = append(items, item.Copy())
 	}
 	return items
 }
 
-// baseList is the base as a ResourceList; a config of "" is left out.
-func baseList(t testing.TB, config string) string {
+// listFor is the same as a ResourceList; a config of "" is left out.
+func listFor(t testing.TB, f krm.Function, config string) string {
 	parseBase(t)
-	return parsedBase.list + functionConfig(config)
+	return parsedBase[f.Name == "validate-ha"].list + functionConfig(config)
 }
 
+func baseItems(t testing.TB) []*yaml.RNode { return itemsFor(t, krm.Function{}) }
+
+func baseList(t testing.TB, config string) string { return listFor(t, krm.Function{}, config) }
+
+var (
+	parsedOnce sync.Once
+	// parsedBase is the base as it is, and as harbor-ha makes it.
+	parsedBase = map[bool]struct {
+		items []*yaml.RNode
+		list  string
+	}{}
+)
+
 func parseBase(t testing.TB) {
-	parsedBase.once.Do(func() {
-		var err error
-		if parsedBase.items, err = kio.FromBytes([]byte(base(t))); err != nil {
-			t.Fatal(err)
+	parsedOnce.Do(func() {
+		plain := base(t)
+		ready, stderr, exit := krmfn(plain, "harbor-ha", "../../testdata/harbor-ha/example/config.yaml", "-")
+		if exit != 0 {
+			t.Fatal(stderr)
 		}
-		parsedBase.list = resourceList(parsedBase.items, "")
+		for isReady, text := range map[bool]string{false: plain, true: ready} {
+			items, err := kio.FromBytes([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed := parsedBase[isReady]
+			parsed.items, parsed.list = items, resourceList(items, "")
+			parsedBase[isReady] = parsed
+		}
 	})
 }
 
-var parsedBase struct {
-	once  sync.Once
-	items []*yaml.RNode
-	list  string
-}
-
-// example is a function config: of the overlays, else of the golden tests.
+// example is the function config of the example.
 func example(t testing.TB, f krm.Function) string {
-	for _, path := range []string{
-		"overlays/harbor-1.2-ha-stepwise/functions/" + f.Name + ".yaml",
-		"overlays/harbor-1.2-ha/functions/" + f.Name + ".yaml",
-		"testdata/" + f.Name + "/example/config.yaml",
-	} {
-		if config, err := os.ReadFile(filepath.Join("../..", path)); err == nil {
-			return string(config)
-		}
+	config, err := os.ReadFile(filepath.Join("../../testdata", f.Name, "example/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("there is no example config of %s", f.Name)
-	return ""
+	return string(config)
 }
 
 // unknownField puts a field into the spec that no function knows.
@@ -718,8 +741,8 @@ func generic(t testing.TB, text string) any {
 func allResults(t *testing.T, p program, f krm.Function) framework.Results {
 	var all framework.Results
 	for _, in := range []string{
-		baseList(t, example(t, f)),
-		baseList(t, unknownField(example(t, f))),
+		listFor(t, f, example(t, f)),
+		listFor(t, f, unknownField(example(t, f))),
 		resourceList(nil, example(t, f)),
 	} {
 		stdout, _, _ := p(t, in)

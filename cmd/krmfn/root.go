@@ -43,7 +43,8 @@ kustomize, kpt and Argo CD run it like that.`,
 	}
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetVersionTemplate("{{.Version}}\n")
+	// No template of cobra is set, the one for --version neither: text/template
+	// keeps the linker from dropping methods, which makes the program 3 MB larger.
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVarP(&verbose, "verbose", "v", false, "show info findings too: one line on stderr for each edit")
 	root.AddGroup(

@@ -141,7 +141,7 @@ func (s *UseExternalDatabase) remove(list *framework.ResourceList, c harbor.Comp
 		if !krm.Editable(obj) {
 			continue
 		}
-		uses := func(w kube.Workload) bool { return false }
+		uses := func(kube.Workload) bool { return false }
 		switch obj.GetKind() {
 		case "ConfigMap":
 			uses = func(w kube.Workload) bool { return w.Reads(obj, "") }

@@ -598,7 +598,7 @@ func resolve(node *yaml.Node, budget *int, depth int) (*yaml.Node, error) {
 	resolved := *node
 	resolved.Anchor, resolved.Content = "", nil
 	var merged []*yaml.Node
-	for i := 0; i < len(node.Content); i++ {
+	for i := range node.Content {
 		n, err := resolve(node.Content[i], budget, depth+1)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package krm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -61,8 +62,8 @@ func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 		d.list.Results = findings(d.list.FunctionConfig, err)
 		return finish(d, o)
 	}
-	if err := c.process(&d.list, &o.Function); err != nil {
-		results := append(warnings(d.list.Results), findings(d.list.FunctionConfig, err)...)
+	if err := c.process(&d.list, &o.Function); err != nil || d.list.Results.ExitCode() != 0 {
+		results := append(withoutEdits(d.list.Results), findings(d.list.FunctionConfig, err)...)
 		// Nothing half done goes out: the items are read once more.
 		d, _ = read()
 		d.list.Results = results
@@ -173,11 +174,12 @@ func (e *FieldError) path(config *yaml.RNode) string {
 	return join("spec", e.Field)
 }
 
-// warnings are the findings that stay true when the edits are dropped.
-func warnings(all framework.Results) framework.Results {
+// withoutEdits are the findings that stay true when the edits are dropped. An
+// info is about an edit unless it has tags.
+func withoutEdits(all framework.Results) framework.Results {
 	var kept framework.Results
 	for _, r := range all {
-		if r.Severity == framework.Warning {
+		if r.Severity != framework.Info || len(r.Tags) > 0 {
 			kept = append(kept, r)
 		}
 	}
@@ -191,7 +193,7 @@ func finish(d *document, o Outcome) Outcome {
 	if err != nil {
 		empty := emptyList()
 		empty.origins = d.origins
-		empty.list.Results = append(o.Findings, findings(nil, err)...)
+		empty.list.Results = slices.Concat(o.Findings, findings(nil, err))
 		o.Findings = empty.list.Results
 		output, _ = empty.bytes() // an empty list can be written
 	}

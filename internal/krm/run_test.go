@@ -54,6 +54,10 @@ func (e *Edit) Run(list *framework.ResourceList) error {
 		return nil
 	case "it":
 		return errors.New("it")
+	case "finding":
+		Report(list, framework.Error, list.Items[0], Path{"data"}, "is found")
+		Report(list, framework.Info, list.Items[0], nil, "look at it").Tags = map[string]string{"rule": "L01"}
+		return nil
 	case "object":
 		return Fault(list.Items[0], Path{"data"}, "is wrong")
 	case "field":
@@ -193,6 +197,7 @@ func TestFailure(t *testing.T) {
 		"validate": {"error Edit e spec.fail: one", `error Edit e spec.set["x"]: two`},
 		"object":   {"warning ConfigMap new : careful", "error ConfigMap new data: is wrong"},
 		"field":    {"warning ConfigMap new : careful", "error Edit e spec.fail: is wrong"},
+		"finding":  {"warning ConfigMap new : careful", "error ConfigMap new data: is found", "info ConfigMap new : look at it"},
 		"both":     {"warning ConfigMap new : careful", "error Edit e : both", "error Edit e : and more"},
 	} {
 		spec := "{set: {a: new, c: new}, rename: {a: new}, delete: b, warn: careful, fail: " + fail + "}"

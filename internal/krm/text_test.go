@@ -49,7 +49,7 @@ func TestEmbeddedSet(t *testing.T) {
 		"merge key that it hides":   {"x: &x\n  realm: a\nauth:\n  <<: *x\n  realm: b\n", "new", "x: &x\n  realm: a\nauth:\n  <<: *x\n  realm: new\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			obj, list := textObject(t, c.in), &framework.ResourceList{}
+			obj, list := textObject(c.in), &framework.ResourceList{}
 			e, err := Embed(obj, "data", "config.yml")
 			if err != nil {
 				t.Fatal(err)
@@ -106,7 +106,7 @@ func TestEmbeddedSetRefuses(t *testing.T) {
 		"auth:\n  realm: a\x00\n":                      "line 2 holds the character U+0000, which is not allowed in YAML",
 	} {
 		t.Run(in[:min(len(in), 40)], func(t *testing.T) {
-			obj, list := textObject(t, in), &framework.ResourceList{}
+			obj, list := textObject(in), &framework.ResourceList{}
 			e, err := Embed(obj, "data", "config.yml")
 			if err == nil {
 				err = e.Set(list, "new", "auth", "realm")
@@ -123,7 +123,7 @@ func TestEmbeddedSetRefuses(t *testing.T) {
 
 // TestEmbeddedText reads through aliases and merge keys.
 func TestEmbeddedText(t *testing.T) {
-	e, err := Embed(textObject(t, "x: &x {realm: a}\nauth:\n  <<: *x\nmore: *x\n"), "data", "config.yml")
+	e, err := Embed(textObject("x: &x {realm: a}\nauth:\n  <<: *x\nmore: *x\n"), "data", "config.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,6 +157,6 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-func textObject(t testing.TB, text string) *yaml.RNode {
+func textObject(text string) *yaml.RNode {
 	return yaml.NewRNode(Map("apiVersion", "v1", "kind", "ConfigMap", "metadata", Map("name", "c"), "data", Map("config.yml", text)))
 }

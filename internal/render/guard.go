@@ -97,7 +97,7 @@ func (g *guard) redirect(config map[string]any) error {
 		// A container function sees all objects. An executable with one of these
 		// sees those of one folder.
 		delete(annotations, kioutil.PathAnnotation)
-		delete(annotations, kioutil.LegacyPathAnnotation)
+		delete(annotations, kioutil.LegacyPathAnnotation) //nolint:staticcheck // kyaml still reads it
 	}
 	self, err := json.Marshal(runtimeutil.FunctionSpec{
 		DeferFailure: spec.DeferFailure,
