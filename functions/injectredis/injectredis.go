@@ -48,7 +48,7 @@ type InjectRedis struct {
 func (s *InjectRedis) Validate() error {
 	var errs []error
 	if strings.Contains(s.Address, "://") {
-		errs = append(errs, krm.FieldErrorf("address", "%q has a scheme, want host:port", s.Address))
+		errs = append(errs, krm.FieldErrorf("address", "%s has a scheme, want host:port", krm.Quoted(s.Address)))
 	} else if err := krm.CheckAddress("address", s.Address); err != nil {
 		errs = append(errs, err)
 	}

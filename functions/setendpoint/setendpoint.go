@@ -38,17 +38,17 @@ func (s *SetEndpoint) Validate() error {
 	u, err := url.Parse(s.URL)
 	switch {
 	case err != nil:
-		return krm.FieldErrorf("url", "%q is not a URL such as http://hub.example.com:31777", s.URL)
+		return krm.FieldErrorf("url", "%s is not a URL such as http://hub.example.com:31777", krm.Quoted(s.URL))
 	case u.Scheme != "http" && u.Scheme != "https":
-		return krm.FieldErrorf("url", "%q begins with neither http:// nor https://", s.URL)
+		return krm.FieldErrorf("url", "%s begins with neither http:// nor https://", krm.Quoted(s.URL))
 	case u.User != nil:
 		return krm.FieldErrorf("url", "holds a user, want scheme, host and port only")
 	case u.Hostname() == "" || strings.ContainsAny(u.Host, " ;{}'\"$"):
-		return krm.FieldErrorf("url", "%q has no host name", s.URL)
+		return krm.FieldErrorf("url", "%s has no host name", krm.Quoted(s.URL))
 	case u.Scheme+"://"+u.Host != s.URL:
-		return krm.FieldErrorf("url", "%q holds more than scheme, host and port, want %s://%s", s.URL, u.Scheme, u.Host)
+		return krm.FieldErrorf("url", "%s holds more than scheme, host and port, want %s://%s", krm.Quoted(s.URL), u.Scheme, u.Host)
 	case u.Port() == "" && strings.HasSuffix(u.Host, ":"):
-		return krm.FieldErrorf("url", "%q has no port behind the colon", s.URL)
+		return krm.FieldErrorf("url", "%s has no port behind the colon", krm.Quoted(s.URL))
 	case u.Port() != "":
 		return krm.CheckAddress("url", u.Host)
 	}

@@ -252,7 +252,7 @@ func newVolume(claim *yaml.RNode) *yaml.RNode {
 		name = claim.GetName()
 	}
 	metadata := krm.Map("name", name)
-	if labels := krm.Lookup(claim, "spec", "selector", "matchLabels"); labels != nil {
+	if labels := krm.Lookup(claim, "spec", "selector", "matchLabels"); labels != nil && labels.Kind == yaml.MappingNode {
 		metadata = krm.Map("name", name, "labels", yaml.CopyYNode(labels))
 	}
 	return yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "PersistentVolume", "metadata", metadata, "spec", krm.Map()))

@@ -60,7 +60,7 @@ func (s *UseExternalDatabase) Validate() error {
 	var errs []error
 	if net.ParseIP(s.Host) == nil {
 		if wrong := validation.IsDNS1123Subdomain(s.Host); len(wrong) > 0 {
-			errs = append(errs, krm.FieldErrorf("host", "%q is neither a host name nor an IP address (the port stands in port)", s.Host))
+			errs = append(errs, krm.FieldErrorf("host", "%s is neither a host name nor an IP address (the port stands in port)", krm.Quoted(s.Host)))
 		}
 	}
 	if wrong := validation.IsValidPortNum(s.Port); len(wrong) > 0 {

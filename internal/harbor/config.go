@@ -175,8 +175,9 @@ func (p Password) Validate() error {
 		return krm.FieldErrorf("password.secretName", "is missing beside secretKey")
 	case p.SecretName != "" && p.SecretKey == "":
 		return krm.FieldErrorf("password.secretKey", "is missing beside secretName")
-	case p.SecretName != "":
-		return krm.CheckName("password.secretName", p.SecretName)
+	case p.SecretName != "" && krm.CheckName("", p.SecretName) != nil:
+		// Not shown: it may be the password itself.
+		return krm.FieldErrorf("password.secretName", "is not the name of a Secret: want lower case letters, digits, - and .")
 	}
 	return nil
 }

@@ -14,6 +14,15 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
+// Quoted quotes a value for a message, but for one with an @, before which a
+// password may stand.
+func Quoted(value string) string {
+	if strings.Contains(value, "@") {
+		return "the value, not shown because it holds an @,"
+	}
+	return strconv.Quote(value)
+}
+
 // CheckName checks the name of an object: a DNS subdomain, as Kubernetes wants
 // it for ConfigMaps, Secrets, volumes and claims.
 func CheckName(field, name string) error {

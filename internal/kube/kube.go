@@ -157,6 +157,9 @@ func (c Container) SetEnv(list *framework.ResourceList, entry *yaml.Node) error 
 		env := c.Path.Append("env")
 		path = env.Append(len(krm.Elements(c.RNode, env...)))
 	}
+	if krm.Lookup(c.RNode, path.Append("value")...) != nil {
+		return krm.SetSecret(list, c.RNode, entry, path...) // a literal may be a password
+	}
 	return krm.Set(list, c.RNode, entry, path...)
 }
 
