@@ -31,7 +31,7 @@ test: ## Run the tests that need nothing but Go
 	go test ./...
 
 golden: ## Rewrite goldens and derived documents; git diff is the review
-	go test ./cmd/krmfn ./functions -update
+	go test ./cmd/krmfn ./functions ./functions/validateha -update
 
 render: ## Print the highly available Harbor 1.2
 	go run ./cmd/krmfn render overlays/harbor-1.2-ha

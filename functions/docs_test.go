@@ -78,7 +78,11 @@ func readme(t *testing.T, f krm.Function, dir string) string {
 	}
 	example := filepath.Join("../testdata", f.Name, "example")
 	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", read(t, filepath.Join(example, "config.yaml")))
-	fmt.Fprintf(&b, "\nchanges the manifests of Harbor 1.2 (`base/harbor-1.2`) like this:\n\n```diff\n%s```\n", read(t, filepath.Join(example, "out.diff")))
+	if diff := read(t, filepath.Join(example, "out.diff")); diff != "" {
+		fmt.Fprintf(&b, "\nchanges the manifests of Harbor 1.2 (`base/harbor-1.2`) like this:\n\n```diff\n%s```\n", diff)
+	} else {
+		fmt.Fprintf(&b, "\nsays of the manifests of Harbor 1.2 (`base/harbor-1.2`):\n\n```\n%s```\n", read(t, filepath.Join(example, "findings.txt")))
+	}
 	fmt.Fprintf(&b, "\n<!-- Derived from %s.go and testdata/%s/example: make golden rewrites it. -->\n", dir, f.Name)
 	return b.String()
 }

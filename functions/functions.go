@@ -12,6 +12,7 @@ import (
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
+	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -32,6 +33,7 @@ var Catalog = krm.Catalog{
 		exposenodeport.Function,
 		setendpoint.Function,
 		movesecrets.Function,
+		validateha.Function,
 		harborha.Function,
 	},
 }

@@ -31,7 +31,7 @@ import (
 // function. For the image it is what kpt runs:
 //
 //	KRMFN_RUN="docker run --rm -i --network none --user nobody --security-opt=no-new-privileges localhost/krmfn:dev" \
-//	    go test ./cmd/krmfn -run TestConformance
+//	    go test ./cmd/krmfn -run TestConformance -parallel 8
 const containerCommand = "KRMFN_RUN"
 
 // TestConformance checks the KRM Functions Specification v1, and what

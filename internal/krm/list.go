@@ -384,13 +384,11 @@ func (d *document) addResults() error {
 		results = List()
 		replaceField(d.root, "results", results)
 	}
-	for _, r := range d.list.Results {
-		node := &yaml.Node{}
-		if err := node.Encode(r); err != nil {
-			return fmt.Errorf("writing a result: %w", err)
-		}
-		results.Content = append(results.Content, node)
+	ours := &yaml.Node{}
+	if err := ours.Encode(d.list.Results); err != nil {
+		return fmt.Errorf("writing the results: %w", err)
 	}
+	results.Content = append(results.Content, ours.Content...)
 	return nil
 }
 

@@ -162,6 +162,12 @@ func TestAliases(t *testing.T) {
 		t.Errorf("findings %v, -want +got:\n%s", o.Findings, cmp.Diff(want, got))
 	}
 
+	// A merge key needs no anchor.
+	o = catalog.Run([]byte(listOf(item("a", "  data:\n    <<: {key: old, x: 1}\n"), "{set: {a: new}}")), "")
+	if want := item("a", "  data:\n    key: new\n    x: 1\n"); !strings.Contains(string(o.Output), want) || o.Findings[0].Message != `changed from "old" to "new"` {
+		t.Errorf("%v\n%s", o.Findings, o.Output)
+	}
+
 	// An alias that leads from one item to another, or from elsewhere, cannot stay
 	// when the other one changes or goes.
 	for spec, want := range map[string]string{

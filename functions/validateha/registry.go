@@ -1,0 +1,324 @@
+package validateha
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+var registryReadsConfig = Rule{
+	ID: "L01", Severity: framework.Error,
+	What: "The registry reads the config.yml that is mounted for it.",
+	Why:  "Otherwise it runs on the image's own: nobody is asked for a password, and images are in the container and lost with it (harbor#3637, harbor#4200; cmd/registry/config-example.yml of distribution v2.6.2).",
+	Do:   "Mount it at /etc/registry and name it in args; fix-registry-mount does both.",
+	check: func(k *checker) {
+		for _, c := range k.old(harbor.Registry) {
+			k.checkConfigPath(k.registry(c))
+		}
+	},
+}
+
+var registryAsksForTokens = Rule{
+	ID: "L02", Severity: framework.Error,
+	What: "The registry accepts the tokens of Harbor's ui, and the certificate that it checks them with is mounted where config.yml says.",
+	Why:  "Without auth everybody can push and delete; with another issuer or service, or without the certificate, nobody can log in or the registry does not start (distribution v2.6.2 registry/auth/token/accesscontroller.go; harbor v1.2.0 src/ui/service/token).",
+	Do:   "Set auth.token with realm, issuer, service and rootcertbundle; fix-registry-mount moves rootcertbundle along with the mount.",
+	check: func(k *checker) {
+		for _, c := range k.old(harbor.Registry) {
+			if r := k.registry(c); r.readable {
+				k.checkAuth(r)
+			}
+		}
+	},
+}
+
+var registryStarts = Rule{
+	ID: "L03", Severity: framework.Error,
+	What: "The registry is started past its image's entrypoint where its config is mounted at /etc/registry.",
+	Why:  "The entrypoint does a chown on that folder, and ConfigMaps are mounted read-only since Kubernetes 1.9.4, 1.8.9 and 1.7.14: the registry never starts (harbor#4496, harbor#5568).",
+	Do:   "Pin command and args; fix-registry-mount does.",
+	check: func(k *checker) {
+		for _, c := range k.old(harbor.Registry) {
+			k.checkEntrypoint(k.registry(c))
+		}
+	},
+}
+
+// Where the builds of the image look for their configuration: those with a chown
+// in the entrypoint, since 6f335bdb1a of harbor (2017-11-02), at the first.
+const (
+	registryDir    = "/etc/registry"
+	oldRegistryDir = "/etc/docker/registry"
+	configFile     = "config.yml"
+)
+
+// imageConfigs are where images have a configuration of their own.
+var imageConfigs = []string{registryDir + "/" + configFile, oldRegistryDir + "/" + configFile}
+
+// registry is a registry and the configuration that is meant for it.
+type registry struct {
+	harbor.Component
+	env kube.Environment
+
+	reads    string     // path of the configuration that it reads, "" when that cannot be known
+	at       kube.Place // what is there
+	file     string     // path of the config.yml that is mounted, "" when there is none
+	value    kube.Value // what that holds
+	place               // where it stands in the list
+	config   krm.Embedded
+	readable bool // config can be looked at
+	broken   error
+}
+
+// registry reads the configuration of a registry. It is the mounted one even
+// where the registry does not read it: that is one mistake, not many.
+func (k *checker) registry(c harbor.Component) registry {
+	if r, ok := k.registries[c.RNode]; ok {
+		return r
+	}
+	r := registry{Component: c, env: k.env(c.Container)}
+	r.reads = r.configPath()
+	for _, file := range append([]string{r.reads}, imageConfigs...) {
+		if at := c.At(k.list, file); file != "" && at.State == kube.Present {
+			r.file, r.value = file, at.Value
+			break
+		}
+	}
+	if r.reads != "" {
+		r.at = c.At(k.list, r.reads)
+	}
+	for _, d := range c.Delivered(k.list) {
+		if r.file == "" && r.at.State != kube.Unsure && path.Base(d.Path) == configFile {
+			r.file, r.value = d.Path, d.Value
+		}
+	}
+	r.place = k.of(r.value, c.Container, "")
+	if r.value.Known {
+		text := yaml.NewRNode(krm.Map("text", r.value.Text))
+		r.config, r.broken = krm.Embed(text, "text")
+		r.readable = r.broken == nil
+	}
+	k.registries[c.RNode] = r
+	return r
+}
+
+// configPath is the path of the configuration that the registry reads: what its
+// arguments say, else REGISTRY_CONFIGURATION_PATH, else the image's (distribution
+// v2.6.2 registry/registry.go, resolveConfiguration; harbor v1.2.0
+// make/photon/registry/entrypoint.sh). It is "" when that cannot be known.
+func (r registry) configPath() string {
+	command, args := r.words("command"), r.words("args")
+	words := slices.Concat(command, args)
+	if len(command) > 0 && !slices.Contains([]string{"registry", "entrypoint.sh"}, path.Base(command[0])) {
+		return "" // a shell, or a program of somebody else's
+	}
+	for _, word := range words {
+		if strings.Contains(word, kube.Hidden) {
+			return ""
+		}
+		if ext := path.Ext(word); (ext == ".yml" || ext == ".yaml") && path.IsAbs(word) {
+			return word
+		}
+	}
+	if v, ok := r.env.Get("REGISTRY_CONFIGURATION_PATH"); ok && slices.Contains(words, "serve") {
+		if v.Known {
+			return v.Text
+		}
+		return ""
+	}
+	if len(words) == 0 && r.photon() {
+		return path.Join(registryDir, configFile)
+	}
+	return ""
+}
+
+// words are command or args as the program gets them.
+func (r registry) words(field string) []string {
+	var all []string
+	for _, n := range krm.Elements(r.RNode, r.Path.Append(field)...) {
+		all = append(all, r.env.Expand(n.Value).Text)
+	}
+	return all
+}
+
+// photon says whether the image is one of Harbor's, named by a tag: a digest may
+// be any build, and some early ones look elsewhere.
+func (r registry) photon() bool {
+	name, tag, _ := strings.Cut(path.Base(r.Image()), ":")
+	return !strings.Contains(r.Image(), "@") && (name == "registry-photon" || name == "registry" && strings.HasSuffix(tag, "-photon"))
+}
+
+func (k *checker) checkConfigPath(r registry) {
+	elsewhere := r.file != "" && r.file != r.reads
+	switch {
+	case r.reads == "":
+		k.note(r.RNode, r.Path.Append("image"), "which configuration this image reads cannot be seen: check that it is the mounted one, or name that in args").is(r.Image())
+	case r.at.State == kube.Unsure:
+		k.note(r.RNode, r.at.Mount.Path.Append("mountPath"), "what is in this volume cannot be seen: check that it holds %s", path.Base(r.reads))
+	case r.at.State == kube.Absent && !slices.Contains(imageConfigs, r.reads):
+		f := k.error(r.RNode, r.Path.Append("args"), "the registry is told to read %s, which no mount brings: it does not start", r.reads).is(r.reads)
+		if elsewhere {
+			f.want(r.file)
+		}
+	case r.at.State == kube.Absent && elsewhere:
+		k.misplaced(r)
+	case r.at.State == kube.Absent:
+		k.error(r.RNode, r.Path.Append("volumeMounts"), "no mount brings %s, the configuration that the registry reads: it starts with the image's own, which asks nobody for a password and keeps images in the container", r.reads)
+	case len(r.at.Value.Unseen) > 0:
+		k.note(r.RNode, r.at.Mount.Path, "config.yml comes from %s, which is not among the resources: its content is not checked", sources(r.at.Value.Unseen))
+	case r.broken != nil:
+		k.error(r.obj, r.path, "is no configuration of a registry: %s", message(r.broken))
+	}
+}
+
+// message is what is wrong, without the object and the path, which the finding
+// has.
+func message(err error) string {
+	var fault *krm.ObjectError
+	if errors.As(err, &fault) {
+		return fault.Message
+	}
+	return err.Error()
+}
+
+// misplaced reports a config.yml that is mounted where nobody reads it.
+func (k *checker) misplaced(r registry) {
+	m, _ := r.MountOf(r.file)
+	at := m.MountPath
+	f := k.error(r.RNode, m.Path.Append("mountPath"),
+		"config.yml is mounted as %s and the registry reads %s: it runs on the image's own configuration, which asks nobody for a password and keeps images in the container (harbor#3637)", r.file, r.reads).is(at)
+	if path.Join(at, path.Base(r.reads)) == r.file {
+		f.want(path.Dir(r.reads))
+	}
+}
+
+// tokenSettings are the settings of auth.token that Harbor's ui decides.
+var tokenSettings = [][2]string{{"issuer", harbor.TokenIssuer}, {"service", harbor.TokenService}}
+
+func (k *checker) checkAuth(r registry) {
+	if r.get("auth", "token", "realm").Text == "" && r.get("auth", "token", "rootcertbundle").Text == "" {
+		k.error(r.obj, r.path, "config.yml has no auth.token: everybody who reaches the registry can push and delete, or Harbor's users cannot log in")
+		return
+	}
+	for _, s := range tokenSettings {
+		switch v := r.get("auth", "token", s[0]); {
+		case v.Text == "":
+			k.error(r.obj, r.path, "config.yml has no auth.token.%s, without which the registry does not start: set it to %s", s[0], s[1])
+		case v.Known && v.Text != s[1]:
+			at := r.placeOf("auth", "token", s[0])
+			k.error(at.obj, at.path, "auth.token.%s is %s, Harbor's tokens have %s: nobody can log in", s[0], shown(v), s[1]).is(shown(v)).want(s[1])
+		}
+	}
+	k.checkCertificate(r)
+}
+
+func (k *checker) checkCertificate(r registry) {
+	v := r.get("auth", "token", "rootcertbundle")
+	at := r.placeOf("auth", "token", "rootcertbundle")
+	found := r.At(k.list, v.Text)
+	switch {
+	case v.Text == "":
+		k.error(at.obj, at.path, "config.yml has no auth.token.rootcertbundle, without which the registry does not start: set it to the certificate of the ui's private_key.pem")
+	case !v.Known || found.State == kube.Present:
+	case found.State == kube.Unsure:
+		k.note(r.RNode, found.Mount.Path, "auth.token.rootcertbundle is %s, and what is in this volume cannot be seen: check that it holds that file", shown(v))
+	case r.file != r.reads && path.Dir(v.Text) == path.Dir(r.reads):
+		// It moves with the mount of the config, which is reported already.
+	default:
+		f := k.error(at.obj, at.path, "auth.token.rootcertbundle is %s, which no mount brings: the registry does not start", shown(v)).is(shown(v))
+		if beside := path.Join(path.Dir(r.file), path.Base(v.Text)); r.At(k.list, beside).State == kube.Present {
+			f.want(beside)
+		}
+	}
+}
+
+func (k *checker) checkEntrypoint(r registry) {
+	certain, possible := k.version.readOnlyConfig()
+	name, tag, _ := strings.Cut(path.Base(strings.Split(r.Image(), "@")[0]), ":")
+	chowns := name == "registry" && tag == "2.6.2-photon"
+	command := r.words("command")
+	byEntrypoint := len(command) == 0 || path.Base(command[0]) == "entrypoint.sh"
+	if !possible || !chowns || !byEntrypoint {
+		return
+	}
+	for _, d := range r.Delivered(k.list) {
+		if !strings.HasPrefix(d.Path, registryDir+"/") {
+			continue
+		}
+		say := k.error
+		if !certain {
+			say = k.warn
+		}
+		say(r.RNode, r.Path.Append("command"), "leaves the start to the image's entrypoint, which does a chown on %s, and Kubernetes %s mounts that read-only: the registry never starts (harbor#4496)", registryDir, k.version).
+			want([]string{"/usr/bin/registry"})
+		return
+	}
+}
+
+// get returns a setting: a variable named after it goes before config.yml
+// (distribution v2.6.2 configuration/parser.go).
+func (r registry) get(setting ...string) kube.Value {
+	v, set := r.variable(setting)
+	if set {
+		return v
+	}
+	if !r.readable {
+		return kube.Value{Text: kube.Hidden}
+	}
+	inner := make([]any, len(setting))
+	for i, s := range setting {
+		inner[i] = s
+	}
+	if text := r.config.Text(inner...); text != "" || len(v.Unseen) == 0 {
+		return kube.Value{Text: text, Known: true, Secret: r.value.Secret}
+	}
+	return v // an object that is not in the list may set it
+}
+
+// placeOf is where a setting stands: in its variable or in config.yml.
+func (r registry) placeOf(setting ...string) place {
+	v, set := r.variable(setting)
+	switch {
+	case !set:
+		return r.place
+	case v.Source.Object != nil:
+		return place{v.Source.Object, kube.KeyPath(v.Source.Object, v.Source.Key)}
+	}
+	at, _ := r.Env(variableOf(setting))
+	return place{r.RNode, at}
+}
+
+// variable is the variable that overrides a setting, and whether it is certain
+// to be set: a variable may also come from an object that is not in the list.
+func (r registry) variable(setting []string) (v kube.Value, set bool) {
+	v, set = r.env.Get(variableOf(setting))
+	return v, set && slices.Contains(r.env.Names(), variableOf(setting))
+}
+
+func variableOf(setting []string) string {
+	return "REGISTRY_" + strings.ToUpper(strings.Join(setting, "_"))
+}
+
+// driver is the storage driver, "" when there is none.
+func (r registry) driver() string {
+	for _, d := range storageDrivers {
+		byVariable := slices.ContainsFunc(r.env.Names(), func(name string) bool {
+			return strings.HasPrefix(name, variableOf([]string{"storage", d})+"_")
+		})
+		if r.config.Lookup("storage", d) != nil || r.config.Text("storage") == d || byVariable {
+			return d
+		}
+	}
+	return ""
+}
+
+// storageDrivers are those of distribution v2.6.2 and some of its builds.
+var storageDrivers = []string{"filesystem", "inmemory", "s3", "s3aws", "s3goamz", "swift", "gcs", "azure", "oss", "rados"}

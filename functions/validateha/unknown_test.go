@@ -1,0 +1,215 @@
+package validateha_test
+
+import (
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// TestUnknown checks that what the list does not show, or what may be meant in
+// another way, is no error; where something should be checked, the rule says so
+// as an info.
+func TestUnknown(t *testing.T) {
+	config := inPod("volumeMounts", 0)
+	for name, c := range map[string]struct {
+		rule  string // "" for nothing to be said
+		apply change
+	}{
+		"registry by digest": {"L01", both(cut("Workload", "registry-rc", inPod("command")...), cut("Workload", "registry-rc", inPod("args")...),
+			set("Workload", "registry-rc", "vmware/registry@sha256:0123", inPod("image")...))},
+		"another registry": {"L01", both(cut("Workload", "registry-rc", inPod("command")...), cut("Workload", "registry-rc", inPod("args")...),
+			set("Workload", "registry-rc", "registry:2.8.3", inPod("image")...))},
+		"registry from a shell": {"L01", both(set("Workload", "registry-rc", list("/bin/sh", "-c"), inPod("command")...),
+			set("Workload", "registry-rc", list("exec registry serve /etc/registry/config.yml"), inPod("args")...))},
+		"args from a Secret": {"L01", both(put("Workload", "registry-rc", mapping("name", "FILE", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "s", "key", "k"))), inPod("env", 0)...),
+			set("Workload", "registry-rc", list("serve", "$(FILE)"), inPod("args")...))},
+		"args with a variable":   {"", both(give("registry", "FILE", "config.yml"), set("Workload", "registry-rc", list("serve", "/etc/registry/$(FILE)"), inPod("args")...))},
+		"file by variable":       {"", both(give("registry", "REGISTRY_CONFIGURATION_PATH", "/etc/registry/config.yml"), set("Workload", "registry-rc", list("serve"), inPod("args")...))},
+		"entrypoint with a path": {"", set("Workload", "registry-rc", list("/etc/registry/config.yml"), inPod("args")...)},
+		"config by the CSI":      {"L01", both(set("Workload", "registry-rc", mapping("name", "config", "csi", krm.Map("driver", "x")), volume(0)...))},
+		"config by subPathExpr":  {"L01", put("Workload", "registry-rc", "$(POD)", append(config, "subPathExpr")...)},
+		"settings of a Secret":   {"", put("Workload", "registry-rc", list(krm.Map("secretRef", krm.Map("name", "more", "optional", true))), inPod("envFrom")...)},
+		"images in S3":           {"", both(inConfig("filesystem:\n", "s3:\n"), inConfig("rootdirectory: /storage", "bucket: images"))},
+		"images in S3 by variable": {"", both(inConfig("filesystem:\n", "delete:\n"), inConfig("rootdirectory: /storage", "enabled: true"), inConfig("  delete:\n    enabled: true\n", ""),
+			give("registry", "REGISTRY_STORAGE_S3_BUCKET", "images"))},
+		"claim of the cluster":        {"L04", both(set("Workload", "registry-rc", "images", volume(1, "persistentVolumeClaim", "claimName")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
+		"claim of a class":            {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "nfs", "spec", "storageClassName"))},
+		"claim of the default class":  {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"))},
+		"volume of the cluster":       {"L14", drop("PersistentVolume", "registry-pv")},
+		"volume of an unknown driver": {"", set("PersistentVolume", "registry-pv", "nfs.csi.k8s.io", "spec", "csi", "driver")},
+		"volume on NFS":               {"", source("registry-pv", "nfs", mapping("server", "nfs", "path", "/"))},
+		"volume without policy":       {"", cut("PersistentVolume", "registry-pv", "spec", "persistentVolumeReclaimPolicy")},
+		"Redis from a Secret": {"L07", put("Workload", "ui-rc", func() *yaml.Node {
+			return krm.Map("name", "_REDIS_URL", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "r", "key", "url")))
+		}, inPod("env", 6)...)},
+		"Redis of a Service":     {"", give("ui", "_REDIS_URL", "$(REDIS_SERVICE_HOST):$(REDIS_SERVICE_PORT),100")},
+		"Redis without password": {"", give("ui", "_REDIS_URL", "redis:6379")},
+		"Redis without database": {"", give("ui", "_REDIS_URL", "redis:6379,100,")},
+		"all variables of a Secret": {"L09", both(unset("ui", "UI_SECRET"), unset("adminserver", "UI_SECRET"),
+			put("Workload", "ui-rc", list(krm.Map("secretRef", krm.Map("name", "a"))), inPod("envFrom")...),
+			put("Workload", "adminserver-rc", list(krm.Map("secretRef", krm.Map("name", "b"))), inPod("envFrom")...))},
+		"all variables of one Secret": {"", both(unset("ui", "UI_SECRET"), unset("adminserver", "UI_SECRET"), unset("jobservice", "UI_SECRET"),
+			put("Workload", "jobservice-rc", list(krm.Map("secretRef", krm.Map("name", "a"))), inPod("envFrom")...),
+			put("Workload", "ui-rc", list(krm.Map("secretRef", krm.Map("name", "a"))), inPod("envFrom")...),
+			put("Workload", "adminserver-rc", list(krm.Map("secretRef", krm.Map("name", "a"))), inPod("envFrom")...))},
+		"an optional key":           {"", put("Workload", "ui-rc", mapping("name", "X", "valueFrom", krm.Map("configMapKeyRef", krm.Map("name", "harbor-ui-config", "key", "X", "optional", true))), inPod("env", 7)...)},
+		"an optional ConfigMap":     {"", put("Workload", "ui-rc", mapping("name", "x", "configMap", krm.Map("name", "x", "optional", true)), volume(1)...)},
+		"the cluster's certificate": {"", put("Workload", "ui-rc", mapping("name", "x", "configMap", krm.Map("name", "kube-root-ca.crt")), volume(1)...)},
+		"address of a Secret": {"L13", put("Workload", "adminserver-rc", func() *yaml.Node {
+			return krm.Map("name", "EXT_ENDPOINT", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "r", "key", "url")))
+		}, inPod("env", 2)...)},
+		"an Ingress": {"", both(add("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\n"), set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"),
+			inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
+		"a load balancer": {"", both(set("Service", "nginx", "LoadBalancer", "spec", "type"), set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"),
+			inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
+		"a Service for the cluster": {"L13", both(set("Service", "nginx", "ClusterIP", "spec", "type"), cut("Service", "nginx", "spec", "ports", 0, "nodePort"))},
+		"nginx from elsewhere":      {"", set("Workload", "nginx-rc", mapping("name", "config", "persistentVolumeClaim", krm.Map("claimName", "log-pvc")), volume(0)...)},
+		"a database by its address": {"", set("ConfigMap", "harbor-adminserver-config", "10.0.0.3", "data", "MYSQL_HOST")},
+		"PostgreSQL":                {"", set("ConfigMap", "harbor-adminserver-config", "postgresql", "data", "DATABASE_TYPE")},
+		"an external registry":      {"", set("ConfigMap", "harbor-adminserver-config", "http://registry.example.com:5000", "data", "REGISTRY_URL")},
+		"a proxy before the ui": {"", func(m *manifests) bool {
+			m.add("apiVersion: v1\nkind: Pod\nmetadata: {name: proxy, labels: {app: proxy}}\nspec: {containers: [{name: p, image: 'p:1'}]}\n")
+			return set("Service", "ui", mapping("app", "proxy"), "spec", "selector")(m)
+		}},
+		"a Service by hand":        {"", cut("Service", "registry", "spec", "selector")},
+		"a location of somebody":   {"", text("ConfigMap", "harbor-nginx-config", "location /v1/ {\n            return 404;", "location /v1/ {\n            proxy_pass http://notary;", "data", "config")},
+		"Harbor 1.6":               {"", both(set("Workload", "jobservice-rc", "goharbor/harbor-jobservice:v1.6.0", inPod("image")...), set("Workload", "jobservice-rc", 3, "spec", "replicas"))},
+		"settings in the database": {"", both(set("Workload", "adminserver-rc", "goharbor/harbor-adminserver:v1.4.0", inPod("image")...), set("ConfigMap", "harbor-adminserver-config", "false", "data", "RESET"))},
+		"a folder on one node":     {"", both(source("log-pv", "hostPath", mapping("path", "/data")), put("PersistentVolume", "log-pv", mapping("required", krm.Map()), "spec", "nodeAffinity"))},
+		"https": {"", both(text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 80 ssl;", "data", "config"),
+			set("ConfigMap", "harbor-adminserver-config", "https://hub.example.com:31777", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "https://hub.example.com:31777"))},
+	} {
+		m := starts(t)["ha"].copy()
+		before := m.copy().validate(today)
+		if !c.apply(m) {
+			t.Errorf("%s does not apply", name)
+		}
+		found := without(m.validate(today), before)
+		told := false
+		for _, l := range found {
+			info := strings.HasPrefix(l, "info ")
+			switch {
+			case strings.HasPrefix(l, "error "), !info && c.rule == "" && !strings.Contains(l, " L15 ") && !strings.Contains(l, " L09 ") && !strings.Contains(l, " L11 "):
+				t.Errorf("%s: %s", name, l)
+			case info && strings.HasPrefix(l, "info "+c.rule+" "):
+				told = true
+			}
+		}
+		if c.rule != "" && !told {
+			t.Errorf("%s: no info of %s, but:\n%s", name, c.rule, strings.Join(found, "\n"))
+		}
+	}
+}
+
+// two is what the tests of Harbor 2.x begin with.
+const two = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: h-core}
+spec:
+  replicas: 2
+  selector: {matchLabels: {component: core}}
+  template:
+    metadata: {labels: {app: harbor, component: core}}
+    spec:
+      containers:
+      - name: core
+        image: goharbor/harbor-core:v2.15.1
+        envFrom: [{configMapRef: {name: h-core}}]
+        env: [{name: SECRET, valueFrom: {secretKeyRef: {name: h-core, key: secret}}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: h-core}
+data: {EXT_ENDPOINT: "http://hub.example.com:30002"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: h-core}
+data: {secret: c2VjcmV0}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: h-registry}
+spec:
+  replicas: 2
+  selector: {matchLabels: {component: registry}}
+  template:
+    metadata: {labels: {app: harbor, component: registry}}
+    spec:
+      containers:
+      - name: registry
+        image: goharbor/registry-photon:v2.15.1
+        volumeMounts:
+        - {name: data, mountPath: /storage}
+        - {name: config, mountPath: /etc/registry/config.yml, subPath: config.yml}
+      volumes:
+      - {name: data, persistentVolumeClaim: {claimName: h-registry}}
+      - {name: config, configMap: {name: h-registry}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: h-registry}
+data:
+  config.yml: |
+    storage: {filesystem: {rootdirectory: /storage}, cache: {layerinfo: redis}}
+    auth: {htpasswd: {path: /etc/registry/passwd}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: h-registry}
+spec: {accessModes: [ReadWriteMany], storageClassName: nfs, resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: h-nginx}
+spec:
+  replicas: 2
+  selector: {matchLabels: {component: nginx}}
+  template:
+    metadata: {labels: {app: harbor, component: nginx}}
+    spec: {containers: [{name: nginx, image: "goharbor/nginx-photon:v2.15.1"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: harbor}
+spec: {type: NodePort, selector: {component: nginx}, ports: [{port: 80, targetPort: 8080, nodePort: 30002}]}
+`
+
+// TestHarbor2 checks the general rules on Harbor 2.x, and that those of 1.x stay
+// away from it.
+func TestHarbor2(t *testing.T) {
+	start := parse(t, two)
+	if errors := startingWith(start.copy().validate(today), "error "); len(errors) > 0 {
+		t.Fatalf("there are errors:\n%s", strings.Join(errors, "\n"))
+	}
+	template := func() *yaml.Node {
+		return krm.List(krm.Map("metadata", krm.Map("name", "data"), "spec", krm.Map("accessModes", []string{"ReadWriteOnce"})))
+	}
+	for name, c := range map[string]struct {
+		rule  string
+		apply change
+	}{
+		"claim ReadWriteOnce": {"L04", set("PersistentVolumeClaim", "h-registry", list("ReadWriteOnce"), claimModes...)},
+		"images elsewhere":    {"L04", text("ConfigMap", "h-registry", "rootdirectory: /storage", "rootdirectory: /data", "data", "config.yml")},
+		"a volume each": {"L04", both(set("Deployment", "h-registry", "StatefulSet", "kind"), put("StatefulSet", "h-registry", template, "spec", "volumeClaimTemplates"),
+			cut("StatefulSet", "h-registry", volume(0)...))},
+		"another node port":      {"L13", set("Service", "harbor", 30003, "spec", "ports", 0, "nodePort")},
+		"node port out of range": {"L13", both(set("Service", "harbor", 8080, "spec", "ports", 0, "nodePort"), set("ConfigMap", "h-core", "http://hub.example.com:8080", "data", "EXT_ENDPOINT"))},
+		"no address":             {"L13", cut("ConfigMap", "h-core", "data", "EXT_ENDPOINT")},
+		"key that is not there":  {"L16", cut("Secret", "h-core", "data", "secret")},
+		"ConfigMap misspelt":     {"L16", set("ConfigMap", "h-registry", "h-registri", "metadata", "name")},
+		"two volumes":            {"L14", both(add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"), add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: b}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"))},
+	} {
+		m := start.copy()
+		if !c.apply(m) {
+			t.Errorf("%s does not apply", name)
+		}
+		errors := startingWith(m.validate(today), "error ")
+		if len(errors) == 0 || len(startingWith(errors, "error "+c.rule+" ")) != len(errors) {
+			t.Errorf("%s: want errors of %s, found:\n%s", name, c.rule, strings.Join(errors, "\n"))
+		}
+	}
+}

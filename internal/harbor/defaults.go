@@ -1,0 +1,100 @@
+package harbor
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// Files and variables of Harbor 1.x (Harbor v1.2.0: src/adminserver/systemcfg,
+// src/ui/config, src/ui/service/token, src/jobservice/config).
+const (
+	TokenKeyFile  = "/etc/ui/private_key.pem" // signs the tokens that the registry accepts
+	TokenIssuer   = "harbor-token-issuer"
+	TokenService  = "harbor-registry"
+	TokenPath     = "/service/token" // of the ui, where docker clients get them
+	KeyPath       = "KEY_PATH"       // variable: file that holds SECRET_KEY
+	SecretKeySize = 16               // bytes of SECRET_KEY, a key of AES
+
+	StorePath   = "JSON_CFG_STORE_PATH" // variable: where the adminserver keeps settings
+	StoreDriver = "CFG_DRIVER"          // variable: json or db, since 1.4
+	Reset       = "RESET"               // variable: true reads all settings from variables at each start
+	LogDir      = "LOG_DIR"             // variable: where the jobservice keeps its logs
+	ConfigPath  = "CONFIG_PATH"         // variable: app.conf of ui and jobservice
+
+	TokenKeyPath = "TOKEN_PRIVATE_KEY_PATH" // variable: TokenKeyFile, in late releases
+
+	// ExampleHost is the host name in upstream's harbor.cfg.
+	ExampleHost = "reg.mydomain.com"
+	// NginxConf is where nginx looks for its configuration.
+	NginxConf = "/etc/nginx/nginx.conf"
+	// DatabaseDir is where the mysql server keeps its data.
+	DatabaseDir = "/var/lib/mysql"
+)
+
+// defaults of variables by component.
+var defaults = map[string]map[string]string{
+	AdminServer: {KeyPath: "/etc/adminserver/key", StorePath: "/etc/adminserver/config/config.json"},
+	JobService:  {KeyPath: "/etc/jobservice/key", LogDir: "/var/log/jobs", ConfigPath: "/etc/jobservice/app.conf"},
+	UI:          {KeyPath: "/etc/ui/key", ConfigPath: "/etc/ui/app.conf", TokenKeyPath: TokenKeyFile},
+}
+
+// Setting returns a variable of the component, or what it takes when that is
+// not set or empty. A Secret outside of the list may hold any variable, but is
+// not the place for these.
+func (c Component) Setting(env kube.Environment, name string) kube.Value {
+	v, ok := env.Get(name)
+	elsewhere := !slices.Contains(env.Names(), name) && v.Source.Kind == "Secret"
+	if ok && v.Text != "" && !elsewhere {
+		return v
+	}
+	return kube.Value{Text: defaults[c.Name()][name], Known: true}
+}
+
+var release = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
+
+// Release returns the minor release of Harbor 1.x that the image's tag names,
+// e.g. 2 for v1.2.0; false when it names none.
+func (c Component) Release() (minor int, ok bool) {
+	image, _, _ := strings.Cut(c.Image(), "@")
+	tag := image[strings.LastIndexAny(image, ":/")+1:]
+	m := release.FindStringSubmatch(tag)
+	if m == nil || m[1] != "1" {
+		return 0, false
+	}
+	minor, err := strconv.Atoi(m[2])
+	return minor, err == nil
+}
+
+// placeholders stand for values that have to be filled in.
+var placeholder = regexp.MustCompile(`CHANGE-ME-PLEASE|\{\{.*\}\}`)
+
+// Placeholder says whether a value holds something that has to be filled in:
+// our base's CHANGE-ME-PLEASE, or {{name}} of upstream's templates.
+func Placeholder(value string) bool {
+	return !strings.Contains(value, "\n") && placeholder.MatchString(value)
+}
+
+// AppConf returns a setting of an app.conf: of the section that runmode names,
+// else of the part before all sections.
+func AppConf(text, name string) string {
+	section, values := "", map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			section = strings.Trim(line, "[]")
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if ok && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";") {
+			values[section+"\n"+strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	if v, ok := values[values["\nrunmode"]+"\n"+name]; ok {
+		return v
+	}
+	return values["\n"+name]
+}

@@ -1,0 +1,508 @@
+package kube
+
+import (
+	"encoding/base64"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+)
+
+// Source is what a pod refers to: a key of a ConfigMap or Secret, all its keys
+// (Key is ""), or a PersistentVolumeClaim.
+type Source struct {
+	Kind, Name, Key string
+	Optional        bool
+	Object          *yaml.RNode // nil when it is not in the list
+	Path            krm.Path    // leads to the reference in the workload
+}
+
+// Same says whether both mean the same key of the same object.
+func (s Source) Same(t Source) bool {
+	return s.Kind != "" && s.Kind == t.Kind && s.Name == t.Name && s.Key == t.Key
+}
+
+// Value is the text of a variable or a file, as far as the list shows it.
+type Value struct {
+	// Text is the value. Hidden stands in it for what the list does not show.
+	Text string
+	// Known says that Text is all of it.
+	Known bool
+	// Broken says that it refers to a key that its object does not have.
+	Broken bool
+	// Source is where it is read from, zero for a literal.
+	Source Source
+	// Unseen are the sources that the list does not show, also those of the
+	// variables that a literal refers to.
+	Unseen []Source
+	// Secret says that a part of it comes from a Secret: it is not to be shown.
+	Secret bool
+}
+
+// Hidden stands in a value for a part that the list does not show.
+const Hidden = "\uFFFC"
+
+func literal(text string) Value { return Value{Text: text, Known: true} }
+
+func unseen(s Source) Value {
+	return Value{Text: Hidden, Source: s, Unseen: []Source{s}, Secret: s.Kind == "Secret"}
+}
+
+// FindSource finds a ConfigMap or Secret like Find. A Secret may be client-side
+// configuration: then it is not applied, but says what the real one holds.
+func FindSource(list *framework.ResourceList, kind, namespace, name string) *yaml.RNode {
+	if obj := Find(list, kind, namespace, name); obj != nil || kind != "Secret" {
+		return obj
+	}
+	for _, obj := range list.Items {
+		if obj.GetKind() == kind && Called(obj, namespace, name) {
+			return obj
+		}
+	}
+	return nil
+}
+
+// Keys returns the names of what a ConfigMap or Secret holds, sorted.
+func Keys(obj *yaml.RNode) []string {
+	var keys []string
+	for _, field := range []string{"data", "binaryData", "stringData"} {
+		keys = append(keys, slices.Collect(maps.Keys(krm.Strings(obj, field)))...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// KeyPath leads to a key of a ConfigMap or Secret.
+func KeyPath(obj *yaml.RNode, key string) krm.Path {
+	for _, field := range []string{"stringData", "binaryData"} {
+		if krm.Lookup(obj, field, key) != nil {
+			return krm.Path{field, key}
+		}
+	}
+	return krm.Path{"data", key}
+}
+
+// content is the value of a key, and whether the object has it.
+func content(obj *yaml.RNode, s Source) (Value, bool) {
+	at := KeyPath(obj, s.Key)
+	if krm.Lookup(obj, at...) == nil {
+		return Value{}, false
+	}
+	text := krm.Text(obj, at...)
+	if at[0] == "binaryData" || at[0] == "data" && obj.GetKind() == "Secret" {
+		decoded, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return unseen(s), true
+		}
+		text = string(decoded)
+	}
+	return Value{Text: text, Known: true, Source: s, Secret: s.Kind == "Secret"}, true
+}
+
+// value is what the source gives, and false when an optional key is not there.
+func (s Source) value() (Value, bool) {
+	if s.Object == nil {
+		return unseen(s), true
+	}
+	v, found := content(s.Object, s)
+	if !found && !s.Optional {
+		return Value{Broken: true, Source: s}, true
+	}
+	return v, found
+}
+
+// source reads a reference at the path: where its name and, but for a reference
+// to all keys, its key stand.
+func (w Workload) source(list *framework.ResourceList, kind string, at krm.Path, nameField string, key string) Source {
+	s := Source{
+		Kind: kind, Name: krm.Text(w.RNode, at.Append(nameField)...), Key: key,
+		Optional: krm.Text(w.RNode, at.Append("optional")...) == "true", Path: at,
+	}
+	s.Object = FindSource(list, kind, w.GetNamespace(), s.Name)
+	return s
+}
+
+// Environment is the environment of a container.
+type Environment struct {
+	values map[string]Value
+	// open are the ConfigMaps and Secrets whose keys all become variables and
+	// that are not in the list.
+	open []Source
+}
+
+// Get returns a variable, and false when it is not set. A variable that may be
+// set by an object that is not in the list is there and not known.
+func (e Environment) Get(name string) (Value, bool) {
+	if v, ok := e.values[name]; ok {
+		return v, true
+	}
+	if len(e.open) > 0 {
+		s := e.open[len(e.open)-1]
+		s.Key = name
+		return unseen(s), true
+	}
+	return Value{}, false
+}
+
+// Names returns the variables that are set, sorted.
+func (e Environment) Names() []string { return slices.Sorted(maps.Keys(e.values)) }
+
+// Environment makes the environment of the container as the kubelet does
+// (kubernetes pkg/kubelet/kubelet_pods.go, makeEnvironmentVariables): first
+// envFrom, then env, in order, later ones win; a value may refer to what came
+// before it.
+func (c Container) Environment(list *framework.ResourceList) Environment {
+	e := Environment{values: map[string]Value{}}
+	envFrom := c.Path.Append("envFrom")
+	for i := range krm.Elements(c.RNode, envFrom...) {
+		c.addAll(list, &e, envFrom.Append(i))
+	}
+	env := c.Path.Append("env")
+	for i := range krm.Elements(c.RNode, env...) {
+		at := env.Append(i)
+		if v, ok := c.variable(list, e, at); ok {
+			e.values[krm.Text(c.RNode, at.Append("name")...)] = v
+		}
+	}
+	return e
+}
+
+// references to objects in env and envFrom: field and kind.
+var (
+	keyReferences = [][2]string{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}}
+	allReferences = [][2]string{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}}
+)
+
+func (c Container) addAll(list *framework.ResourceList, e *Environment, at krm.Path) {
+	prefix := krm.Text(c.RNode, at.Append("prefix")...)
+	for _, ref := range allReferences {
+		if krm.Lookup(c.RNode, at.Append(ref[0])...) == nil {
+			continue
+		}
+		s := c.source(list, ref[1], at.Append(ref[0]), "name", "")
+		if s.Object == nil {
+			e.open = append(e.open, s)
+			continue
+		}
+		for _, key := range Keys(s.Object) {
+			if KeyPath(s.Object, key)[0] == "binaryData" {
+				continue
+			}
+			s.Key = key
+			if v, ok := s.value(); ok {
+				e.values[prefix+key] = v
+			}
+		}
+	}
+}
+
+func (c Container) variable(list *framework.ResourceList, e Environment, at krm.Path) (Value, bool) {
+	if text := krm.Text(c.RNode, at.Append("value")...); text != "" {
+		return e.Expand(text), true
+	}
+	for _, ref := range keyReferences {
+		from := at.Append("valueFrom", ref[0])
+		if krm.Lookup(c.RNode, from...) != nil {
+			return c.source(list, ref[1], from, "name", krm.Text(c.RNode, from.Append("key")...)).value()
+		}
+	}
+	if krm.Lookup(c.RNode, at.Append("valueFrom")...) != nil {
+		return Value{Text: Hidden}, true // a field of the pod
+	}
+	return literal(""), true
+}
+
+// serviceVariable says whether a variable may be one that Kubernetes makes for
+// each Service of the namespace.
+func serviceVariable(name string) bool {
+	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") || strings.Contains(name, "_PORT")
+}
+
+// Expand replaces $(NAME) in a value, command or argument. $$ is a dollar; what
+// is not set stays as it is written (kubernetes third_party/forked/golang/
+// expansion).
+func (e Environment) Expand(text string) Value {
+	v := Value{Known: true}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '$' || i+1 == len(text) {
+			v.Text += text[i : i+1]
+			continue
+		}
+		i++
+		name, end, isReference := "", 0, false
+		if text[i] == '(' {
+			end = strings.IndexByte(text[i:], ')')
+			isReference = end > 0
+		}
+		switch {
+		case text[i] == '$':
+			v.Text += "$"
+		case !isReference:
+			v.Text += text[i-1 : i+1]
+		default:
+			name = text[i+1 : i+end]
+			v.add(e.referred(name))
+			i += end
+		}
+	}
+	return v
+}
+
+func (e Environment) referred(name string) Value {
+	if v, ok := e.Get(name); ok {
+		return v
+	}
+	if serviceVariable(name) {
+		return Value{Text: Hidden}
+	}
+	return literal("$(" + name + ")")
+}
+
+// add appends what a reference stands for.
+func (v *Value) add(part Value) {
+	v.Text += part.Text
+	v.Known = v.Known && part.Known
+	v.Broken = v.Broken || part.Broken
+	v.Secret = v.Secret || part.Secret
+	v.Unseen = append(v.Unseen, part.Unseen...)
+}
+
+// State says whether a file is there.
+type State int
+
+// Absent: no, as far as mounts decide it. Present: yes. Unsure: the list does
+// not show it.
+const (
+	Absent State = iota
+	Present
+	Unsure
+)
+
+// Place is what a container finds at a path.
+type Place struct {
+	Mount *Mount // the mount that the path is in; nil: the image
+	State State
+	Value Value
+}
+
+// At says what the container finds at the path of a file.
+func (c Container) At(list *framework.ResourceList, file string) Place {
+	m, ok := c.MountOf(file)
+	if !ok {
+		return Place{}
+	}
+	if krm.Lookup(c.RNode, m.Path.Append("subPathExpr")...) != nil {
+		return Place{Mount: &m, State: Unsure}
+	}
+	entries, complete := c.entries(list, m)
+	inner := path.Join(m.SubPath, strings.TrimPrefix(strings.TrimPrefix(path.Clean(file), path.Clean(m.MountPath)), "/"))
+	for _, e := range slices.Backward(entries) {
+		if e.name == inner {
+			return Place{Mount: &m, State: Present, Value: e.value}
+		}
+	}
+	if !complete {
+		return Place{Mount: &m, State: Unsure}
+	}
+	return Place{Mount: &m}
+}
+
+// MountOf returns the mount that a path is in: the deepest one.
+func (c Container) MountOf(file string) (Mount, bool) {
+	var deepest Mount
+	found := false
+	for _, m := range c.Mounts() {
+		at := path.Clean(m.MountPath)
+		if below(file, at) && (!found || len(at) >= len(path.Clean(deepest.MountPath))) {
+			deepest, found = m, true
+		}
+	}
+	return deepest, found
+}
+
+// TemplateMount returns the claim template of a StatefulSet whose volume the
+// path is in.
+func (c Container) TemplateMount(file string) (krm.Path, bool) {
+	templates, mounts := krm.Path{"spec", "volumeClaimTemplates"}, c.Path.Append("volumeMounts")
+	for i := range krm.Elements(c.RNode, mounts...) {
+		at := path.Clean(krm.Text(c.RNode, mounts.Append(i, "mountPath")...))
+		if !below(file, at) {
+			continue
+		}
+		for j := range krm.Elements(c.RNode, templates...) {
+			if krm.Text(c.RNode, templates.Append(j, "metadata", "name")...) == krm.Text(c.RNode, mounts.Append(i, "name")...) {
+				return templates.Append(j), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// below says whether a path is the folder or in it.
+func below(file, folder string) bool {
+	file = path.Clean(file)
+	return file == folder || folder == "/" || strings.HasPrefix(file, folder+"/")
+}
+
+// Delivered is a file that a ConfigMap or Secret puts into a container.
+type Delivered struct {
+	Mount Mount
+	Path  string // of the file in the container
+	Value Value
+}
+
+// Delivered returns all such files that the list shows.
+func (c Container) Delivered(list *framework.ResourceList) []Delivered {
+	var all []Delivered
+	for _, m := range c.Mounts() {
+		entries, _ := c.entries(list, m)
+		for _, e := range entries {
+			below := e.name
+			if m.SubPath != "" {
+				var within bool
+				below, within = strings.CutPrefix(e.name, path.Clean(m.SubPath))
+				if !within || below != "" && below[0] != '/' {
+					continue
+				}
+			}
+			all = append(all, Delivered{Mount: m, Path: path.Join(m.MountPath, below), Value: e.value})
+		}
+	}
+	return all
+}
+
+// entry is a file of a volume.
+type entry struct {
+	name  string
+	value Value
+}
+
+// entries returns the files of a volume, and whether these are all.
+func (c Container) entries(list *framework.ResourceList, m Mount) ([]entry, bool) {
+	projected := m.Volume.Append("projected", "sources")
+	if krm.Lookup(c.RNode, m.Volume.Append("projected")...) == nil {
+		return c.part(list, m.Volume, "secretName")
+	}
+	var all []entry
+	complete := true
+	for i := range krm.Elements(c.RNode, projected...) {
+		entries, known := c.part(list, projected.Append(i), "name")
+		all, complete = append(all, entries...), complete && known
+	}
+	return all, complete
+}
+
+// part returns the files of a volume, or of one source of a projected one,
+// which calls the name of a Secret by another field.
+func (c Container) part(list *framework.ResourceList, at krm.Path, secretName string) ([]entry, bool) {
+	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
+		if from := at.Append(kind.field); krm.Lookup(c.RNode, from...) != nil {
+			return c.filesFrom(list, kind.kind, from, kind.name)
+		}
+	}
+	var all []entry
+	items := at.Append("downwardAPI", "items")
+	for i := range krm.Elements(c.RNode, items...) {
+		all = append(all, entry{path.Clean(krm.Text(c.RNode, items.Append(i, "path")...)), Value{Text: Hidden}})
+	}
+	for _, token := range []string{"serviceAccountToken", "clusterTrustBundle"} {
+		if name := krm.Text(c.RNode, at.Append(token, "path")...); name != "" {
+			all = append(all, entry{path.Clean(name), Value{Text: Hidden}})
+		}
+	}
+	return all, len(all) > 0
+}
+
+func (c Container) filesFrom(list *framework.ResourceList, kind string, from krm.Path, nameField string) ([]entry, bool) {
+	s := c.source(list, kind, from, nameField, "")
+	var all []entry
+	add := func(key, name string) {
+		s.Key = key
+		if v, ok := s.value(); ok {
+			all = append(all, entry{path.Clean(name), v})
+		}
+	}
+	items := from.Append("items")
+	if krm.Elements(c.RNode, items...) == nil {
+		if s.Object == nil {
+			return nil, false
+		}
+		for _, key := range Keys(s.Object) {
+			add(key, key)
+		}
+		return all, true
+	}
+	for i := range krm.Elements(c.RNode, items...) {
+		s.Path = items.Append(i)
+		add(krm.Text(c.RNode, items.Append(i, "key")...), krm.Text(c.RNode, items.Append(i, "path")...))
+	}
+	return all, true
+}
+
+// Sources returns every ConfigMap, Secret and claim that the workload's pods
+// refer to, each reference once.
+func (w Workload) Sources(list *framework.ResourceList) []Source {
+	var all []Source
+	for _, c := range w.Containers() {
+		all = append(all, c.variableSources(list)...)
+	}
+	volumes := w.Pod.Append("volumes")
+	for i := range krm.Elements(w.RNode, volumes...) {
+		at := volumes.Append(i)
+		all = append(all, w.volumeSources(list, at, "secretName")...)
+		for j := range krm.Elements(w.RNode, at.Append("projected", "sources")...) {
+			all = append(all, w.volumeSources(list, at.Append("projected", "sources", j), "name")...)
+		}
+	}
+	return all
+}
+
+func (c Container) variableSources(list *framework.ResourceList) []Source {
+	var all []Source
+	for i := range krm.Elements(c.RNode, c.Path.Append("envFrom")...) {
+		for _, ref := range allReferences {
+			if from := c.Path.Append("envFrom", i, ref[0]); krm.Lookup(c.RNode, from...) != nil {
+				all = append(all, c.source(list, ref[1], from, "name", ""))
+			}
+		}
+	}
+	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
+		for _, ref := range keyReferences {
+			if from := c.Path.Append("env", i, "valueFrom", ref[0]); krm.Lookup(c.RNode, from...) != nil {
+				all = append(all, c.source(list, ref[1], from, "name", krm.Text(c.RNode, from.Append("key")...)))
+			}
+		}
+	}
+	return all
+}
+
+func (w Workload) volumeSources(list *framework.ResourceList, at krm.Path, secretName string) []Source {
+	var all []Source
+	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
+		from := at.Append(kind.field)
+		if krm.Lookup(w.RNode, from...) == nil {
+			continue
+		}
+		items := krm.Elements(w.RNode, from.Append("items")...)
+		s := w.source(list, kind.kind, from, kind.name, "")
+		if len(items) == 0 {
+			all = append(all, s)
+		}
+		for i := range items {
+			s.Path = from.Append("items", i)
+			s.Key = krm.Text(w.RNode, s.Path.Append("key")...)
+			all = append(all, s)
+		}
+	}
+	claim := at.Append("persistentVolumeClaim")
+	if name := krm.Text(w.RNode, claim.Append("claimName")...); name != "" {
+		all = append(all, Source{Kind: "PersistentVolumeClaim", Name: name, Path: claim.Append("claimName"),
+			Object: Find(list, "PersistentVolumeClaim", w.GetNamespace(), name)})
+	}
+	return all
+}
