@@ -17,6 +17,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 //go:embed README.md
@@ -80,10 +81,7 @@ func (s *ExposeNodePort) find(list *framework.ResourceList) (*yaml.RNode, error)
 		return harbor.Entry(list)
 	}
 	var names []string
-	for _, obj := range list.Items {
-		if obj.GetKind() != "Service" || !krm.Editable(obj) {
-			continue
-		}
+	for _, obj := range kube.OfKind(list, "Service") {
 		if obj.GetName() == s.Service {
 			return obj, nil
 		}
@@ -115,10 +113,7 @@ func (s *ExposeNodePort) port(service *yaml.RNode) (krm.Path, error) {
 
 // free checks that no other port of a Service has the node port.
 func (s *ExposeNodePort) free(list *framework.ResourceList, service *yaml.RNode, port krm.Path) error {
-	for _, obj := range list.Items {
-		if obj.GetKind() != "Service" || !krm.Editable(obj) {
-			continue
-		}
+	for _, obj := range kube.OfKind(list, "Service") {
 		for i, n := range krm.Elements(obj, "spec", "ports") {
 			taken := krm.Text(yaml.NewRNode(n), "nodePort") == strconv.Itoa(s.Port)
 			if taken && (obj != service || i != port[len(port)-1]) {

@@ -13,6 +13,7 @@ import (
 	_ "embed"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -40,12 +41,18 @@ func (s *SetReplicas) Validate() error {
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.Replicas)) {
-		if n := s.Replicas[name]; n < 0 {
-			errs = append(errs, krm.FieldErrorf("replicas."+name, "%d is negative, want 0 or more", n))
+		switch n := s.Replicas[name]; {
+		case n < 0:
+			errs = append(errs, krm.FieldErrorf(field(name), "%d is negative, want 0 or more", n))
+		case n > math.MaxInt32:
+			errs = append(errs, krm.FieldErrorf(field(name), "%d is more than Kubernetes can count, %d", n, math.MaxInt32))
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// field is the setting of a component.
+func field(name string) string { return krm.Path{"replicas", name}.String() }
 
 // Run sets spec.replicas of every workload of each component.
 func (s *SetReplicas) Run(list *framework.ResourceList) error {
@@ -58,7 +65,7 @@ func (s *SetReplicas) Run(list *framework.ResourceList) error {
 }
 
 func (s *SetReplicas) set(list *framework.ResourceList, components []harbor.Component, name string) error {
-	field, n, found := "replicas."+name, s.Replicas[name], false
+	n, found := s.Replicas[name], false
 	for _, c := range components {
 		if c.Name() != name {
 			continue
@@ -66,16 +73,16 @@ func (s *SetReplicas) set(list *framework.ResourceList, components []harbor.Comp
 		found = true
 		switch {
 		case n > 1 && c.Single() != "":
-			return krm.FieldErrorf(field, "%d is more than 1: %s", n, c.Single())
+			return krm.FieldErrorf(field(name), "%d is more than 1: %s", n, c.Single())
 		case !c.Replicated():
-			return krm.FieldErrorf(field, "%s runs on every node and has no number of replicas", krm.Name(c.RNode))
+			return krm.FieldErrorf(field(name), "%s runs on every node and has no number of replicas", krm.Name(c.RNode))
 		}
 		if err := krm.Set(list, c.RNode, n, "spec", "replicas"); err != nil {
 			return err
 		}
 	}
 	if !found {
-		return krm.FieldErrorf(field, "there is no component %s in these manifests, %s", name, harbor.Present(components))
+		return krm.FieldErrorf(field(name), "there is no component %s in these manifests, %s", name, harbor.Present(components))
 	}
 	return nil
 }

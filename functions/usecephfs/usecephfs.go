@@ -113,17 +113,20 @@ func (s *UseCephFS) Validate() error {
 	paths, names := map[string]string{}, map[string]string{}
 	for _, claim := range s.claims() {
 		v := s.Volumes[claim]
-		errs = append(errs, v.validate("volumes."+claim))
+		errs = append(errs, v.validate(field(claim)))
 		if first, ok := paths[v.Path]; ok {
-			errs = append(errs, krm.FieldErrorf("volumes."+claim+".path", "%s is the path of %s already: two volumes would write over each other", v.Path, first))
+			errs = append(errs, krm.FieldErrorf(field(claim)+".path", "%s is the path of %s already: two volumes would write over each other", v.Path, first))
 		}
 		if first, ok := names[v.Name]; ok && v.Name != "" {
-			errs = append(errs, krm.FieldErrorf("volumes."+claim+".name", "%s is the name of %s already", v.Name, first))
+			errs = append(errs, krm.FieldErrorf(field(claim)+".name", "%s is the name of %s already", v.Name, first))
 		}
 		paths[v.Path], names[v.Name] = claim, claim
 	}
 	return errors.Join(errs...)
 }
+
+// field is the setting of a claim.
+func field(claim string) string { return krm.Path{"volumes", claim}.String() }
 
 func (s *UseCephFS) claims() []string { return slices.Sorted(maps.Keys(s.Volumes)) }
 
@@ -180,7 +183,6 @@ func (s *UseCephFS) Run(list *framework.ResourceList) error {
 	taken := map[*yaml.RNode]string{}
 	var errs []error
 	for _, name := range s.claims() {
-		field := "volumes." + name
 		claim, err := s.find(list, name)
 		if err != nil {
 			errs = append(errs, err)
@@ -188,11 +190,11 @@ func (s *UseCephFS) Run(list *framework.ResourceList) error {
 		}
 		pv := kube.VolumeOf(list, claim)
 		if first, ok := taken[pv]; ok && pv != nil {
-			errs = append(errs, krm.FieldErrorf(field, "%s is bound to %s, which %s is bound to already", krm.Name(claim), krm.Name(pv), first))
+			errs = append(errs, krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already", krm.Name(claim), krm.Name(pv), first))
 			continue
 		}
 		taken[pv] = krm.Name(claim)
-		errs = append(errs, krm.Under(field, s.Volumes[name].apply(list, s, claim, pv)))
+		errs = append(errs, krm.Under(field(name), s.Volumes[name].apply(list, s, claim, pv)))
 	}
 	return errors.Join(errs...)
 }
@@ -202,23 +204,19 @@ func (s *UseCephFS) Run(list *framework.ResourceList) error {
 func (s *UseCephFS) find(list *framework.ResourceList, name string) (*yaml.RNode, error) {
 	var found []*yaml.RNode
 	var names []string
-	for _, obj := range list.Items {
-		if obj.GetKind() != "PersistentVolumeClaim" || !krm.Editable(obj) {
-			continue
-		}
+	for _, obj := range kube.Claims(list) {
 		names = append(names, obj.GetName())
 		if kube.Called(obj, obj.GetNamespace(), name) || obj.GetName() == s.Volumes[name].Name {
 			found = append(found, obj)
 		}
 	}
-	field := "volumes." + name
 	switch len(found) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, krm.FieldErrorf(field, "there is no PersistentVolumeClaim %s, there are %s", name, strings.Join(names, ", "))
+		return nil, krm.FieldErrorf(field(name), "there is no PersistentVolumeClaim %s, there are %s", name, strings.Join(names, ", "))
 	}
-	return nil, krm.FieldErrorf(field, "means %d claims (another namespace, or the new name is taken)", len(found))
+	return nil, krm.FieldErrorf(field(name), "means %d claims (another namespace, or the new name is taken)", len(found))
 }
 
 // apply changes one claim and its volume, nil when it has none.

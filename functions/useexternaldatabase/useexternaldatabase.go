@@ -129,43 +129,37 @@ func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Com
 // remove takes a database away with what only it uses: its Services,
 // ConfigMaps, claims and their volumes.
 func (s *UseExternalDatabase) remove(list *framework.ResourceList, c harbor.Component) error {
-	gone := kube.Services(list, c.Workload)
-	for _, service := range gone {
+	others := slices.DeleteFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.RNode == c.RNode })
+	only := func(uses func(kube.Workload) bool) bool {
+		return uses(c.Workload) && !slices.ContainsFunc(others, uses)
+	}
+	gone := []*yaml.RNode{c.RNode}
+	for _, service := range kube.OfKind(list, "Service") {
+		if !only(func(w kube.Workload) bool { return w.Behind(service) }) {
+			continue
+		}
 		name, rest, _ := strings.Cut(s.Host, ".")
 		if name == service.GetName() && (rest == "" || rest == service.GetNamespace() || strings.HasPrefix(rest, service.GetNamespace()+".svc")) {
 			return krm.FieldErrorf("host", "%q is the Service of the database inside the cluster, which this function removes: name another server or set keepInternal: true", s.Host)
 		}
+		gone = append(gone, service)
 	}
-	others := slices.DeleteFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.RNode == c.RNode })
-	for _, obj := range list.Items {
-		if !krm.Editable(obj) {
+	for _, configMap := range kube.OfKind(list, "ConfigMap") {
+		if only(func(w kube.Workload) bool { return w.Reads(configMap, "") }) {
+			gone = append(gone, configMap)
+		}
+	}
+	for _, claim := range kube.Claims(list) {
+		if !only(func(w kube.Workload) bool { return w.Uses(claim) }) {
 			continue
 		}
-		uses := func(kube.Workload) bool { return false }
-		switch obj.GetKind() {
-		case "ConfigMap":
-			uses = func(w kube.Workload) bool { return w.Reads(obj, "") }
-		case "PersistentVolumeClaim":
-			uses = func(w kube.Workload) bool { return w.Uses(obj) }
-		}
-		if !uses(c.Workload) || slices.ContainsFunc(others, uses) {
-			continue
-		}
-		gone = append(gone, obj)
-		if pv := volumeOf(list, obj); pv != nil {
+		gone = append(gone, claim)
+		if pv := kube.VolumeOf(list, claim); pv != nil {
 			gone = append(gone, pv)
 		}
 	}
-	krm.Delete(list, c.RNode)
 	for _, obj := range gone {
 		krm.Delete(list, obj)
 	}
 	return nil
-}
-
-func volumeOf(list *framework.ResourceList, obj *yaml.RNode) *yaml.RNode {
-	if obj.GetKind() != "PersistentVolumeClaim" {
-		return nil
-	}
-	return kube.VolumeOf(list, obj)
 }

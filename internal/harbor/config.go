@@ -75,8 +75,8 @@ func (c Component) SetVariable(list *framework.ResourceList, name, value string,
 // ConfigMaps returns the names of the ConfigMaps that the component reads.
 func (c Component) ConfigMaps(list *framework.ResourceList) []string {
 	var names []string
-	for _, obj := range list.Items {
-		if obj.GetKind() == "ConfigMap" && krm.Editable(obj) && c.Reads(obj, "") {
+	for _, obj := range kube.OfKind(list, "ConfigMap") {
+		if c.Reads(obj, "") {
 			names = append(names, obj.GetName())
 		}
 	}

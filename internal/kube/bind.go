@@ -10,20 +10,10 @@ import (
 )
 
 // Claims returns the PersistentVolumeClaims of the list.
-func Claims(list *framework.ResourceList) []*yaml.RNode { return ofKind(list, "PersistentVolumeClaim") }
+func Claims(list *framework.ResourceList) []*yaml.RNode { return OfKind(list, "PersistentVolumeClaim") }
 
 // Volumes returns the PersistentVolumes of the list.
-func Volumes(list *framework.ResourceList) []*yaml.RNode { return ofKind(list, "PersistentVolume") }
-
-func ofKind(list *framework.ResourceList, kind string) []*yaml.RNode {
-	var all []*yaml.RNode
-	for _, obj := range list.Items {
-		if obj.GetKind() == kind && krm.Editable(obj) {
-			all = append(all, obj)
-		}
-	}
-	return all
-}
+func Volumes(list *framework.ResourceList) []*yaml.RNode { return OfKind(list, "PersistentVolume") }
 
 // Candidates returns the PersistentVolumes of the list that a claim can be bound
 // to: the one that it names, the one that names it, or those that its selector,

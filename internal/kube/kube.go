@@ -39,8 +39,50 @@ var podSpecs = map[string]krm.Path{
 	"CronJob":               {"spec", "jobTemplate", "spec", "template", "spec"},
 }
 
-// podGroups are the API groups of the kinds in podSpecs.
-var podGroups = []string{"", "apps", "batch", "extensions"}
+// groups are the API groups of the kinds that functions look for. Others have
+// kinds of the same name: Knative a Service, for example.
+var groups = map[string][]string{
+	"ConfigMap":               {""},
+	"CronJob":                 {"batch"},
+	"DaemonSet":               {"apps", "extensions"},
+	"Deployment":              {"apps", "extensions"},
+	"HorizontalPodAutoscaler": {"autoscaling"},
+	"Job":                     {"batch"},
+	"PersistentVolume":        {""},
+	"PersistentVolumeClaim":   {""},
+	"Pod":                     {""},
+	"PodDisruptionBudget":     {"policy"},
+	"PodTemplate":             {""},
+	"ReplicaSet":              {"apps", "extensions"},
+	"ReplicationController":   {""},
+	"Secret":                  {""},
+	"Service":                 {""},
+	"StatefulSet":             {"apps"},
+	"StorageClass":            {"storage.k8s.io"},
+}
+
+// isA says whether the object is of this kind of Kubernetes.
+func isA(obj *yaml.RNode, kind string) bool {
+	if obj.GetKind() != kind {
+		return false
+	}
+	group, version, found := strings.Cut(obj.GetApiVersion(), "/")
+	if !found {
+		group, version = "", group
+	}
+	return version != "" && slices.Contains(groups[kind], group)
+}
+
+// OfKind returns the objects of a kind of Kubernetes, in the order of the list.
+func OfKind(list *framework.ResourceList, kind string) []*yaml.RNode {
+	var all []*yaml.RNode
+	for _, obj := range list.Items {
+		if isA(obj, kind) && krm.Editable(obj) {
+			all = append(all, obj)
+		}
+	}
+	return all
+}
 
 // replicated are the kinds with spec.replicas.
 var replicated = []string{"ReplicationController", "ReplicaSet", "Deployment", "StatefulSet"}
@@ -63,12 +105,8 @@ type Container struct {
 func Workloads(list *framework.ResourceList) []Workload {
 	var all []Workload
 	for _, obj := range list.Items {
-		group, version, found := strings.Cut(obj.GetApiVersion(), "/")
-		if !found {
-			group, version = "", group
-		}
-		pod, ok := podSpecs[obj.GetKind()]
-		if ok && version != "" && slices.Contains(podGroups, group) && krm.Editable(obj) {
+		kind := obj.GetKind()
+		if pod, ok := podSpecs[kind]; ok && isA(obj, kind) && krm.Editable(obj) {
 			all = append(all, Workload{RNode: obj, Pod: pod})
 		}
 	}
@@ -266,7 +304,7 @@ func (w Workload) Claims() []krm.Path {
 // it is not in the list. An object without namespace is looked for with "".
 func Find(list *framework.ResourceList, kind, namespace, name string) *yaml.RNode {
 	for _, obj := range list.Items {
-		if obj.GetKind() == kind && krm.Editable(obj) && Called(obj, namespace, name) {
+		if isA(obj, kind) && krm.Editable(obj) && Called(obj, namespace, name) {
 			return obj
 		}
 	}
@@ -344,15 +382,13 @@ func (w Workload) Uses(claim *yaml.RNode) bool {
 
 // Services returns the Services that send traffic to the workload's pods.
 func Services(list *framework.ResourceList, w Workload) []*yaml.RNode {
-	var all []*yaml.RNode
-	labels := w.PodLabels()
-	for _, obj := range list.Items {
-		selector := krm.Strings(obj, "spec", "selector")
-		if obj.GetKind() == "Service" && krm.Editable(obj) && obj.GetNamespace() == w.GetNamespace() && len(selector) > 0 && subset(selector, labels) {
-			all = append(all, obj)
-		}
-	}
-	return all
+	return slices.DeleteFunc(OfKind(list, "Service"), func(service *yaml.RNode) bool { return !w.Behind(service) })
+}
+
+// Behind says whether the Service sends traffic to the workload's pods.
+func (w Workload) Behind(service *yaml.RNode) bool {
+	selector := krm.Strings(service, "spec", "selector")
+	return service.GetNamespace() == w.GetNamespace() && len(selector) > 0 && subset(selector, w.PodLabels())
 }
 
 func subset(selector, labels map[string]string) bool {
@@ -371,10 +407,7 @@ func VolumeOf(list *framework.ResourceList, claim *yaml.RNode) *yaml.RNode {
 		return Find(list, "PersistentVolume", "", name)
 	}
 	var bySelector *yaml.RNode
-	for _, pv := range list.Items {
-		if pv.GetKind() != "PersistentVolume" || !krm.Editable(pv) {
-			continue
-		}
+	for _, pv := range OfKind(list, "PersistentVolume") {
 		if name := krm.Text(pv, "spec", "claimRef", "name"); name != "" {
 			namespace := krm.Text(pv, "spec", "claimRef", "namespace")
 			if claim.GetNamespace() == "" {

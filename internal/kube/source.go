@@ -60,7 +60,7 @@ func FindSource(list *framework.ResourceList, kind, namespace, name string) *yam
 		return obj
 	}
 	for _, obj := range list.Items {
-		if obj.GetKind() == kind && Called(obj, namespace, name) {
+		if isA(obj, kind) && Called(obj, namespace, name) {
 			return obj
 		}
 	}
