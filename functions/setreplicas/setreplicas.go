@@ -4,7 +4,7 @@
 // name of an object. ReplicationController, ReplicaSet, Deployment and
 // StatefulSet are seen.
 //
-// It refuses what cannot be more than one: a jobservice of Harbor 1.x, which
+// It refuses what cannot be more than one: a jobservice before Harbor 1.5, which
 // runs every unfinished job again when it starts (harbor#3747, harbor#4001), and
 // a database or Redis inside the cluster.
 package setreplicas

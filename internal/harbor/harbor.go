@@ -44,7 +44,7 @@ const (
 var kinds = []kind{
 	{1, AdminServer, "adminserver-app", []string{"harbor-adminserver"}, ""},
 	{1, JobService, "jobservice-app", []string{"harbor-jobservice"},
-		"each jobservice of Harbor 1.x runs every unfinished job again when it starts (harbor#3747, harbor#4001)"},
+		"each jobservice runs every unfinished job again when it starts (harbor#3747, harbor#4001)"},
 	{1, MySQL, "mysql-app", []string{"harbor-db", "mariadb-photon"},
 		"two database servers on one data directory destroy it; use-external-database takes a database that is highly available itself"},
 	{1, Nginx, "nginx-app", []string{"nginx-photon"}, ""},
@@ -77,8 +77,13 @@ func (c Component) Name() string { return c.kind.Name }
 func (c Component) Generation() Generation { return c.kind.Generation }
 
 // Single says why the component can have one replica only, "" where it can have
-// more.
-func (c Component) Single() string { return c.kind.Single }
+// more. Jobservices share a queue since Harbor 1.5 (harbor#3946).
+func (c Component) Single() string {
+	if minor, known := c.Release(); known && minor >= 5 && c.Name() == JobService {
+		return ""
+	}
+	return c.kind.Single
+}
 
 // Components finds the components of Harbor among the items: by the label
 // component of a chart's pods, the name of the container and the image, never
