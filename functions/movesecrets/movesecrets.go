@@ -85,15 +85,11 @@ func (s *MoveSecrets) Validate() error {
 
 // Run moves the secrets of every component.
 func (s *MoveSecrets) Run(list *framework.ResourceList) error {
-	components := harbor.Components(list)
-	if len(components) == 0 {
-		_, err := harbor.Find(list, harbor.UI)
+	components, err := harbor.Old(list)
+	if err != nil {
 		return err
 	}
 	for _, c := range components {
-		if _, err := harbor.Find(list, c.Name()); err != nil {
-			return err // Harbor 2.x
-		}
 		for _, move := range []func(*framework.ResourceList, harbor.Component) error{
 			s.moveVariables, s.moveRedis, s.moveFiles, s.moveRegistrySecret, s.dropMailPassword,
 		} {

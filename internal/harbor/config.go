@@ -143,7 +143,7 @@ func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretN
 // DropKey removes a key from a ConfigMap when nobody reads it any more.
 func (c Component) DropKey(list *framework.ResourceList, source kube.Reference) {
 	configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), source.Name)
-	if source.Name == "" || configMap == nil {
+	if source.Name == "" || configMap == nil || krm.Lookup(configMap, "data", source.Key) == nil {
 		return
 	}
 	if !slices.ContainsFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.Reads(configMap, source.Key) }) {

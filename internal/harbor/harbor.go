@@ -4,6 +4,7 @@
 package harbor
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -79,7 +80,7 @@ func (c Component) Generation() Generation { return c.kind.Generation }
 // Single says why the component can have one replica only, "" where it can have
 // more. Jobservices share a queue since Harbor 1.5 (harbor#3946).
 func (c Component) Single() string {
-	if minor, known := c.Release(); known && minor >= 5 && c.Name() == JobService {
+	if minor, ok := c.Release(); ok && minor >= 5 && c.Name() == JobService {
 		return ""
 	}
 	return c.kind.Single
@@ -160,19 +161,30 @@ func generationOf(workloads []kube.Workload) Generation {
 	return 1
 }
 
+// known says how components are told.
+const known = "they are known by image, or by container name and pod label"
+
+// Old returns the components of Harbor 1.x. It is an error when there are none,
+// and when the manifests are of Harbor 2.x.
+func Old(list *framework.ResourceList) ([]Component, error) {
+	all := Components(list)
+	switch {
+	case len(all) == 0:
+		return nil, errors.New("found no component of Harbor: " + known)
+	case all[0].Generation() != 1:
+		return nil, fmt.Errorf("%s is part of Harbor 2.x, this function knows Harbor 1.x", krm.Name(all[0].RNode))
+	}
+	return all, nil
+}
+
 // Find returns the workloads of one component of Harbor 1.x. It is an error
 // when there is none, and when the manifests are of Harbor 2.x.
 func Find(list *framework.ResourceList, name string) ([]Component, error) {
-	all := Components(list)
-	var found []Component
-	for _, c := range all {
-		if c.Generation() != 1 {
-			return nil, fmt.Errorf("%s is part of Harbor 2.x, this function knows Harbor 1.x", krm.Name(c.RNode))
-		}
-		if c.Name() == name {
-			found = append(found, c)
-		}
+	all, err := Old(list)
+	if err != nil {
+		return nil, err
 	}
+	found := slices.DeleteFunc(slices.Clone(all), func(c Component) bool { return c.Name() != name })
 	if len(found) == 0 {
 		return nil, fmt.Errorf("found no %s of Harbor, %s", name, Present(all))
 	}
@@ -182,7 +194,7 @@ func Find(list *framework.ResourceList, name string) ([]Component, error) {
 // Present lists the components for the end of a message that one is missing.
 func Present(all []Component) string {
 	if len(all) == 0 {
-		return "nor any other component (they are known by image, or by container name and pod label)"
+		return "nor any other component (" + known + ")"
 	}
 	return "there are " + strings.Join(Names(all), ", ")
 }
