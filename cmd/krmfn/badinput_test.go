@@ -256,19 +256,22 @@ func TestConfigMap(t *testing.T) {
 			"address: redis:6379\npoolSize: 50\npassword: {secretName: \"1234\", secretKey: \"true\"}\n"},
 		{"use-cephfs", "csi.clusterID: \"1\"\ncsi.fsName: fs\ncsi.secret.name: a\ncsi.secret.namespace: b\nvolumes.log-pvc.path: /log\nvolumes.log-pvc.size: 1Gi\n",
 			"csi: {clusterID: \"1\", fsName: fs, secret: {name: a, namespace: b}}\nvolumes: {log-pvc: {path: /log, size: 1Gi}}\n"},
-		{"harbor-ha", "nodePort.port: \"31777\"\nendpoint.url: http://a:31777\n", "nodePort: {port: 31777}\nendpoint: {url: http://a:31777}\n"},
+		{"harbor-ha", "nodePort.port: \"31777\"\nendpoint.url: http://a:31777\nvalidate.ignore.L01: a\nvalidate.ignore.L04: b\nvalidate.ignore.L14: c\n",
+			"nodePort: {port: 31777}\nendpoint: {url: http://a:31777}\nvalidate: {ignore: {L01: a, L04: b, L14: c}}\n"},
 	} {
 		t.Run(c.function, func(t *testing.T) {
 			f := namedFunction(t, c.function)
 			flat := baseList(t, "") + placeholder + "  data:\n" + indent(indent(c.data))
 			typed := baseList(t, "apiVersion: harbor.krmfn.dev/v1alpha1\nkind: "+f.Kind()+"\nmetadata:\n  name: x\nspec:\n"+indent(c.typed))
-			want, stderr, exit := inProcess(t, typed)
+			want, warnings, exit := inProcess(t, typed)
 			if exit != 0 {
-				t.Fatalf("exit status %d: %s", exit, stderr)
+				t.Fatalf("exit status %d: %s", exit, warnings)
 			}
 			got, stderr, exit := krmfn(flat, f.Name)
-			if exit != 0 || stderr != "" {
-				t.Errorf("exit status %d: %s", exit, stderr)
+			// The config stands in the first line.
+			_, warnings, _ = strings.Cut(warnings, "\n")
+			if _, said, _ := strings.Cut(stderr, "\n"); exit != 0 || said != warnings {
+				t.Errorf("exit status %d: %s\nwant %s", exit, stderr, warnings)
 			}
 			sameItems(t, want, got)
 		})

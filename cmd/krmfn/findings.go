@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -10,16 +11,15 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// printFindings writes one line for each finding below a line that names the
-// function and its config. kustomize shows its users nothing but this, and not
-// which function it comes from (kustomize#4398). Info findings are printed when
-// asked for only. Nothing to say is nothing printed.
+// printFindings writes what there is to say below a line that names the function
+// and its config: a line for each finding, the worst first; errors and warnings
+// that say the same of several objects share one. kustomize shows its users
+// nothing but this, and not which function it comes from (kustomize#4398). Info
+// findings are printed when asked for only. Nothing to say is nothing printed.
 func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
-	var lines []string
-	for _, r := range o.Findings {
-		if r.Severity != framework.Info || verbose {
-			lines = append(lines, "  "+line(r, o.Config)+"\n")
-		}
+	lines := linesOf(o.Findings, o.Config)
+	if !verbose {
+		lines = slices.DeleteFunc(lines, func(l line) bool { return l.severity == framework.Info })
 	}
 	if len(lines) == 0 {
 		return
@@ -31,31 +31,65 @@ func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
 	if o.Config != "" {
 		heading += " (" + o.Config + ")"
 	}
-	fmt.Fprintf(w, "%s:\n%s", heading, strings.Join(lines, ""))
+	fmt.Fprintln(w, heading+":")
+	for _, severity := range []framework.Severity{framework.Error, framework.Warning, framework.Info} {
+		for _, l := range lines {
+			if l.severity == severity {
+				fmt.Fprintln(w, "  "+l.String())
+			}
+		}
+	}
 }
 
-// line is severity, object, field and message of a finding. The function config
-// stands in the heading already.
-func line(r *framework.Result, config string) string {
+// line is what is printed of findings that differ in the object only.
+type line struct {
+	severity             framework.Severity
+	kind, field, message string
+	objects              []string
+}
+
+// linesOf makes lines of findings. The function config is not named: it stands
+// in the heading already.
+func linesOf(findings framework.Results, config string) []line {
+	var lines []line
+	for _, r := range findings {
+		l := line{severity: r.Severity, message: strings.ReplaceAll(r.Message, "\n", " ")}
+		if r.Field != nil {
+			l.field = r.Field.Path
+		}
+		object := ""
+		if ref := r.ResourceRef; ref != nil && ref.Kind+" "+ref.Name != config {
+			l.kind, object = ref.Kind, ref.Name
+			if ref.Namespace != "" {
+				object = ref.Namespace + "/" + object
+			}
+		}
+		if r.File != nil {
+			object = strings.TrimSpace(object + " (" + r.File.Path + ")")
+		}
+		i := slices.IndexFunc(lines, func(other line) bool {
+			return l.kind != "" && l.severity != framework.Info && l.severity == other.severity && l.kind == other.kind && l.field == other.field && l.message == other.message
+		})
+		if i < 0 {
+			i, lines = len(lines), append(lines, l)
+		}
+		if object != "" {
+			lines[i].objects = append(lines[i].objects, object)
+		}
+	}
+	return lines
+}
+
+// String is severity, objects, field and message.
+func (l line) String() string {
 	var where []string
-	if ref := r.ResourceRef; ref != nil {
-		name := ref.Name
-		if ref.Namespace != "" {
-			name = ref.Namespace + "/" + name
-		}
-		if object := ref.Kind + " " + name; object != config {
-			where = append(where, object)
+	for _, part := range []string{l.kind, strings.Join(l.objects, ", "), l.field} {
+		if part != "" {
+			where = append(where, part)
 		}
 	}
-	if r.Field != nil {
-		where = append(where, r.Field.Path)
-	}
-	if r.File != nil {
-		where = append(where, "("+r.File.Path+")")
-	}
-	message := strings.ReplaceAll(r.Message, "\n", " ")
 	if len(where) == 0 {
-		return fmt.Sprintf("%s: %s", r.Severity, message)
+		return fmt.Sprintf("%s: %s", l.severity, l.message)
 	}
-	return fmt.Sprintf("%s: %s: %s", r.Severity, strings.Join(where, " "), message)
+	return fmt.Sprintf("%s: %s: %s", l.severity, strings.Join(where, " "), l.message)
 }

@@ -1,11 +1,12 @@
 // Package harborha makes a Harbor highly available from one config.
 //
 // It runs the other functions, each with a section of the settings, in one
-// process and in a fixed order.
+// process and in a fixed order, and validate-ha last: a Harbor that would lose
+// images or log people out is not rendered.
 //
-// A section that is left out is not run, one that is {} runs with its defaults.
-// All settings are checked before anything is edited, and all that is wrong is
-// reported at once.
+// A section that is left out is not run, one that is {} runs with its defaults;
+// validate is always run. All settings are checked before anything is edited,
+// and all that is wrong is reported at once.
 package harborha
 
 import (
@@ -25,6 +26,7 @@ import (
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
+	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -55,6 +57,9 @@ type HarborHA struct {
 	Endpoint *setendpoint.SetEndpoint `yaml:"endpoint"`
 	// The settings of move-secrets.
 	Secrets *movesecrets.MoveSecrets `yaml:"secrets"`
+	// The settings of validate-ha, which runs with its defaults where they are
+	// left out.
+	Validation validateha.ValidateHA `yaml:"validate"`
 }
 
 type section struct {
@@ -93,7 +98,7 @@ func (h *HarborHA) sections() []section {
 	if h.Secrets != nil {
 		all = append(all, section{"secrets", h.Secrets})
 	}
-	return all
+	return append(all, section{"validate", &h.Validation})
 }
 
 // decided are the keys of harbor.cfg that the sections endpoint and database
@@ -118,7 +123,7 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 // Validate checks the settings of every section.
 func (h *HarborHA) Validate() error {
 	sections := h.sections()
-	if len(sections) == 0 {
+	if len(sections) == 1 { // validate
 		return errors.New("spec: there is nothing to do, want at least one section (krmfn help harbor-ha lists them)")
 	}
 	var errs []error
@@ -130,10 +135,14 @@ func (h *HarborHA) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Run runs the sections.
+// Run runs the sections. What comes out is validated when all others could do
+// their work.
 func (h *HarborHA) Run(list *framework.ResourceList) error {
 	var errs []error
 	for _, s := range h.sections() {
+		if s.Runner == &h.Validation && errors.Join(errs...) != nil {
+			break
+		}
 		errs = append(errs, krm.Under(s.name, s.Run(list)))
 	}
 	return errors.Join(errs...)
