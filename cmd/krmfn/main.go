@@ -24,13 +24,17 @@ type streams struct {
 // errFindings ends a command whose error findings are printed already.
 var errFindings = errors.New("there are error findings")
 
-// run returns the exit status: 1 for every failure, else 0.
+// run returns the exit status: 0, 1 for every failure, 2 where validate could
+// not say anything.
 func run(args []string, s streams) int {
 	root := newRoot(s)
 	root.SetArgs(args)
 	switch err := root.Execute(); {
 	case err == nil:
 		return 0
+	case errors.As(err, &notRun{}):
+		fmt.Fprintf(s.err, "krmfn: %v\n", err)
+		return 2
 	case !errors.Is(err, errFindings):
 		fmt.Fprintf(s.err, "krmfn: %v\n", err)
 	}

@@ -52,7 +52,7 @@ kustomize, kpt and Argo CD run it like that.`,
 		&cobra.Group{ID: "commands", Title: "Commands:"},
 	)
 	root.SetHelpCommandGroupID("commands")
-	root.AddCommand(newRender(s, &verbose), newSecrets(s), newDatabase(s), newList(s))
+	root.AddCommand(newRender(s, &verbose), newValidate(s, &verbose), newRules(s), newSecrets(s), newDatabase(s), newList(s))
 	for _, f := range functions.Catalog.Functions {
 		root.AddCommand(newFunction(s, f, &verbose))
 	}

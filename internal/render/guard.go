@@ -108,6 +108,9 @@ func (g *guard) redirect(config map[string]any) error {
 	}
 	// This key wins over all older ways to say it.
 	annotations[runtimeutil.FunctionAnnotationKey] = string(self)
+	if g.options.Configure != nil {
+		g.options.Configure(config)
+	}
 	return nil
 }
 

@@ -55,6 +55,9 @@ type Options struct {
 	Group string
 	// Args are what this binary is run with as a function.
 	Args []string
+	// Configure, unless it is nil, is given the config of each function that this
+	// binary runs, before it runs, and may change it.
+	Configure func(config map[string]any)
 
 	// EnableAlphaPlugins allows foreign functions in containers, the older exec
 	// and Go plugins and, as in kustomize, Helm.

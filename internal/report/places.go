@@ -1,0 +1,212 @@
+package report
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// Place is an object and where it stands.
+type Place struct {
+	File framework.File
+	Ref  yaml.ResourceIdentifier
+	node *yaml.Node
+}
+
+// Places are the objects of some files.
+type Places []Place
+
+// Read returns the objects in a text of YAML documents, as far as it can be
+// read: the items of a List instead of the List.
+func Read(path string, content []byte) Places {
+	var all Places
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	file := framework.File{Path: path}
+	for {
+		var doc yaml.Node
+		if decoder.Decode(&doc) != nil {
+			return all
+		}
+		if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+			continue // an empty document does not count
+		}
+		for _, node := range objects(doc.Content[0]) {
+			all = append(all, Place{file, reference(node), node})
+		}
+		file.Index++
+	}
+}
+
+// objects returns the node, or the items if it is a List.
+func objects(node *yaml.Node) []*yaml.Node {
+	if scalar(node, "kind") != "List" {
+		return []*yaml.Node{node}
+	}
+	_, items := entry(node, "items")
+	if items == nil {
+		return nil
+	}
+	return follow(items).Content
+}
+
+func reference(node *yaml.Node) yaml.ResourceIdentifier {
+	var ref yaml.ResourceIdentifier
+	ref.APIVersion, ref.Kind = scalar(node, "apiVersion"), scalar(node, "kind")
+	ref.Name, ref.Namespace = scalar(node, "metadata", "name"), scalar(node, "metadata", "namespace")
+	return ref
+}
+
+// Unwrap makes a List of each ResourceList in a text. Every line stays where it
+// is.
+func Unwrap(content []byte) []byte {
+	const kind = "ResourceList"
+	if !bytes.Contains(content, []byte(kind)) {
+		return content
+	}
+	lines := bytes.SplitAfter(content, []byte("\n"))
+	for _, place := range Read("", content) {
+		if _, node := entry(place.node, "kind"); place.Ref.Kind == kind && node.Kind == yaml.ScalarNode {
+			line := []rune(string(lines[node.Line-1]))
+			before, after := line[:node.Column-1], line[node.Column-1:]
+			lines[node.Line-1] = []byte(string(before) + strings.Replace(string(after), kind, "List", 1))
+		}
+	}
+	return bytes.Join(lines, nil)
+}
+
+// Find finds an object. The namespace decides only where the rest does not: a
+// kustomization may set another one than the file says.
+func (p Places) Find(ref yaml.ResourceIdentifier) (Place, bool) {
+	var alike []Place
+	for _, place := range p {
+		if place.Ref == ref {
+			return place, true
+		}
+		if place.Ref.APIVersion == ref.APIVersion && place.Ref.Kind == ref.Kind && place.Ref.Name == ref.Name {
+			alike = append(alike, place)
+		}
+	}
+	if len(alike) != 1 {
+		return Place{}, false
+	}
+	return alike[0], true
+}
+
+// Twice returns an object of p, which has a name, that stands in q too.
+func (p Places) Twice(q Places) (first, second Place, found bool) {
+	known := map[yaml.ResourceIdentifier]Place{}
+	for _, place := range p {
+		known[place.Ref] = place
+	}
+	for _, place := range q {
+		if first, ok := known[place.Ref]; ok && place.Ref.Name != "" {
+			return first, place, true
+		}
+	}
+	return Place{}, Place{}, false
+}
+
+// Known is false for the Place that Find returns when it finds nothing.
+func (p Place) Known() bool { return p.node != nil }
+
+// Annotation returns the value of an annotation of the object, "" for none.
+func (p Place) Annotation(name string) string {
+	if !p.Known() {
+		return ""
+	}
+	return scalar(p.node, "metadata", "annotations", name)
+}
+
+var nextStep = regexp.MustCompile(`^(?:\.?([^.\[]+)|\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\])`)
+
+// Line is the line of a field, written like spec.ports[0].port or
+// data["config.yml"]; where there is no such field, that of the nearest one
+// around it.
+func (p Place) Line(field string) int { return p.LineFrom(p, field) }
+
+// LineFrom is the line of a field of another version of the object. Functions
+// and patches may have moved the elements of a list: they are known by name.
+func (p Place) LineFrom(other Place, field string) int {
+	node, like := p.node, other.node
+	for line := node.Line; ; {
+		step := nextStep.FindStringSubmatch(field)
+		if step == nil {
+			return line
+		}
+		field = field[len(step[0]):]
+		var at *yaml.Node
+		if index := step[2]; index != "" {
+			at, like = counterpart(node, like, index)
+			node = at
+		} else {
+			key := step[1]
+			if step[3] != "" {
+				key, _ = strconv.Unquote(step[3])
+			}
+			at, node = entry(node, key)
+			_, like = entry(like, key)
+		}
+		if node == nil || like == nil {
+			return line
+		}
+		line = at.Line
+	}
+}
+
+// counterpart returns an element of the list like, and the element of list that
+// is the same or has the same name; nil where there is none.
+func counterpart(list, like *yaml.Node, index string) (found, element *yaml.Node) {
+	element = elementOf(like, index)
+	if element == nil || list == like {
+		return element, element
+	}
+	name := scalar(element, "name")
+	list = follow(list)
+	for i := 0; list.Kind == yaml.SequenceNode && i < len(list.Content); i++ {
+		if name != "" && scalar(list.Content[i], "name") == name {
+			return list.Content[i], element
+		}
+	}
+	return nil, element
+}
+
+// entry returns the key and the value of a field, nil where there is none.
+func entry(node *yaml.Node, name string) (key, value *yaml.Node) {
+	node = follow(node)
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == name {
+			return node.Content[i], node.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+func elementOf(list *yaml.Node, index string) *yaml.Node {
+	list = follow(list)
+	i, err := strconv.Atoi(index)
+	if err != nil || list.Kind != yaml.SequenceNode || i >= len(list.Content) {
+		return nil
+	}
+	return list.Content[i]
+}
+
+// scalar returns the scalar at a path of keys, "" where there is none.
+func scalar(node *yaml.Node, path ...string) string {
+	for _, key := range path {
+		if _, node = entry(node, key); node == nil {
+			return ""
+		}
+	}
+	return follow(node).Value
+}
+
+func follow(node *yaml.Node) *yaml.Node {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
+}
