@@ -104,6 +104,24 @@ func TestKptRenderFails(t *testing.T) {
 	same(t, "the package", "", changes(t, dir))
 }
 
+// TestKptValidates renders a package that nothing has made safe: its validator
+// says why it is not.
+func TestKptValidates(t *testing.T) {
+	need(t, "docker", "kpt", "git")
+	dir := kptPackage(t)
+	if err := edit(filepath.Join(dir, "Kptfile"), "  mutators:\n  - image: "+image+"\n    configPath: harbor-ha.yaml\n", ""); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, dir)
+	r := run(t, dir, "", "kpt", "fn", "render")
+	for _, says := range []string{"[error] v1/ReplicationController/registry-rc spec.template.spec.containers[0].volumeMounts[0].mountPath: ", "harbor#3637", "Exit code: 1"} {
+		if r.exit == 0 || !strings.Contains(r.stderr, says) {
+			t.Errorf("exit status %d, want 1 and %q:\n%s", r.exit, says, r.stderr)
+		}
+	}
+	same(t, "the package", "", changes(t, dir))
+}
+
 // TestKptEval runs one function on a package. Each way changes the lines that
 // it has to change and no other.
 func TestKptEval(t *testing.T) {

@@ -39,6 +39,42 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
+// TestUnsafe renders overlays whose Harbor would log people out: nothing is
+// printed but the reason, whatever runs the functions, with one config or with
+// one for each step.
+func TestUnsafe(t *testing.T) {
+	need(t, "docker", "kustomize", "krmfn")
+	container, executable := tree(t), tree(t)
+	inExec(t, executable)
+	for _, dir := range []string{container, executable} {
+		// The patches take Redis away.
+		for overlay, patch := range map[string]string{
+			"overlays/harbor-1.2-ha":          "- patch: '{apiVersion: harbor.krmfn.dev/v1alpha1, kind: HarborHA, metadata: {name: harbor-ha}, spec: {redis: null}}'\n",
+			"overlays/harbor-1.2-ha-stepwise": "- patch: '{apiVersion: harbor.krmfn.dev/v1alpha1, kind: InjectRedis, metadata: {name: inject-redis}, $patch: delete}'\n",
+		} {
+			functions := filepath.Join(dir, overlay, "functions/kustomization.yaml")
+			if err := os.WriteFile(functions, []byte(read(t, functions)+"patches:\n"+patch), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		dir     string
+		command []string
+	}{
+		{container, []string{"kustomize", "build", "--enable-alpha-plugins"}},
+		{executable, []string{"kustomize", "build", "--enable-alpha-plugins", "--enable-exec"}},
+		{container, []string{"krmfn", "render"}},
+	} {
+		for _, overlay := range []string{"overlays/harbor-1.2-ha", "overlays/harbor-1.2-ha-stepwise"} {
+			r := run(t, c.dir, "", append(c.command, overlay)...)
+			if r.exit != 1 || r.stdout != "" || !strings.Contains(r.stderr, "error: ReplicationController ui-rc spec.template.spec.containers[0].env: _REDIS_URL is not set") {
+				t.Errorf("%s %s: exit status %d\n%s%s", c.command, overlay, r.exit, r.stdout, r.stderr)
+			}
+		}
+	}
+}
+
 // TestSameResult renders what leads to the same Harbor in different ways.
 func TestSameResult(t *testing.T) {
 	need(t, "kustomize", "krmfn")

@@ -196,6 +196,10 @@ func TestConformance(t *testing.T) {
 			{map[string]string{"config.kubernetes.io/path": "harbor/all.yaml", "config.kubernetes.io/index": "7"}, &framework.File{Path: "harbor/all.yaml", Index: 7}},
 			{map[string]string{"config.kubernetes.io/index": "7"}, nil},
 			{map[string]string{"config.kubernetes.io/origin": "path: harbor/all.yaml\n"}, &framework.File{Path: "harbor/all.yaml"}},
+			// As kustomize calls the second function of a build.
+			{map[string]string{"kustomize.config.k8s.io/id": "kind: X\n", "internal.config.kubernetes.io/path": "x_x.yaml", "config.kubernetes.io/path": "x_x.yaml"}, nil},
+			{map[string]string{"kustomize.config.k8s.io/id": "kind: X\n", "internal.config.kubernetes.io/path": "x_x.yaml", "config.kubernetes.io/origin": "path: harbor/all.yaml\n"},
+				&framework.File{Path: "harbor/all.yaml"}},
 		} {
 			stdout, _, _ := p(t, resourceList(change(itemsFor(t, f), annotate(c.annotations)...), example(t, f)))
 			for _, r := range read1(t, stdout).Results {

@@ -399,18 +399,21 @@ const (
 	legacyPathAnnotation  = "config.kubernetes.io/path"
 	legacyIndexAnnotation = "config.kubernetes.io/index"
 	originAnnotation      = "config.kubernetes.io/origin"
+	kustomizeAnnotation   = "kustomize.config.k8s.io/id"
 	localAnnotation       = "config.kubernetes.io/local-config"
 )
 
 // fileOf tells the file an object was read from: kpt says it in annotations,
-// kustomize only with buildMetadata: [originAnnotations].
+// kustomize only with buildMetadata: [originAnnotations]. From the second
+// function of a build on, the paths in kustomize's annotations are made up.
 func fileOf(obj *yaml.RNode) *framework.File {
 	if obj == nil {
 		return nil
 	}
 	annotations := Strings(obj, "metadata", "annotations")
+	_, kustomize := annotations[kustomizeAnnotation]
 	for _, keys := range [][2]string{{pathAnnotation, indexAnnotation}, {legacyPathAnnotation, legacyIndexAnnotation}} {
-		if path := annotations[keys[0]]; path != "" {
+		if path := annotations[keys[0]]; path != "" && !kustomize {
 			index, _ := strconv.Atoi(annotations[keys[1]])
 			return &framework.File{Path: path, Index: index}
 		}
