@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"krmfn.dev/harbor/functions"
@@ -18,8 +20,10 @@ functions of this program run from it directly, whether their configs say
 container or exec. Other functions need the flags that kustomize needs, and are
 refused without them.`,
 		GroupID: "commands",
-		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("give one directory with a kustomization: krmfn render DIR")
+			}
 			if *verbose {
 				o.Args = []string{"--verbose"}
 			}

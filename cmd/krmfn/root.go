@@ -31,7 +31,7 @@ kustomize, kpt and Argo CD run it like that.`,
   krmfn set-replicas config.yaml manifests/*.yaml
   kubectl kustomize base/harbor-1.2 | krmfn set-replicas config.yaml -`,
 		Version:       versionString(),
-		Args:          cobra.NoArgs,
+		Args:          known,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,6 +57,20 @@ kustomize, kpt and Argo CD run it like that.`,
 		root.AddCommand(newFunction(s, f, &verbose))
 	}
 	return root
+}
+
+// known refuses an argument that is no command.
+func known(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("there is no command %s, %s", args[0], krm.Nearest(args[0], names))
 }
 
 func versionString() string {
