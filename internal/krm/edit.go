@@ -69,12 +69,23 @@ func child(node *yaml.Node, e any) *yaml.Node {
 }
 
 func valueOf(mapping *yaml.Node, key string) *yaml.Node {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
+	if i := indexOf(mapping, key); i >= 0 {
+		return mapping.Content[i+1]
 	}
 	return nil
+}
+
+// indexOf is where a key of a mapping stands in its Content, -1 for nowhere.
+func indexOf(mapping *yaml.Node, key string) int {
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return -1
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // Text returns the scalar at the path, "" where there is none.

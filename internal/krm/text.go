@@ -135,41 +135,41 @@ func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) 
 	return nil
 }
 
-// RemoveSecret takes the line of one scalar out of the text, if it is there. The
-// finding does not show the value.
+// RemoveSecret takes the line of one scalar out of the text, if it is there. A
+// mapping that held nothing else becomes null. The finding does not show the
+// value.
 func (e Embedded) RemoveSecret(list *framework.ResourceList, inner ...any) error {
 	p := Path(inner)
-	parent, last := Lookup(e.root, p[:len(p)-1]...), p[len(p)-1].(string)
-	if parent == nil || valueOf(parent, last) == nil {
+	above, last := p[:len(p)-1], p[len(p)-1].(string)
+	if Lookup(e.resolved, p...) == nil {
 		return nil
 	}
-	lines := strings.SplitAfter(Text(e.Object, e.Path...), "\n")
-	want := yaml.NewRNode(yaml.CopyYNode(e.resolved.YNode()))
-	wantParent := Lookup(want, p[:len(p)-1]...)
-	for i := 0; i+1 < len(parent.Content); i += 2 {
-		key := parent.Content[i]
-		if key.Value != last {
-			continue
-		}
-		text := strings.Join(slices.Delete(lines, key.Line-1, key.Line), "")
-		removeField(wantParent, last)
-		root, resolved, err := parseEmbedded(text)
-		if err != nil || !Equal(resolved, want.YNode()) {
-			return Fault(e.Object, e.Path, "%s cannot be taken out: write it on a line of its own", p)
-		}
-		SetWithin(list, e.Object, text, p.String(), "", "", e.Path...)
-		e.root.SetYNode(root)
-		e.resolved.SetYNode(resolved)
+	refused := Fault(e.Object, e.Path, "%s cannot be taken out: write it as %s: VALUE on a line of its own", p, last)
+	holder := Lookup(e.root, above...)
+	at := indexOf(holder, last)
+	if at < 0 {
+		return refused // it comes through an alias
 	}
+	want := yaml.NewRNode(yaml.CopyYNode(e.resolved.YNode()))
+	parent := Lookup(want, above...)
+	if removeField(parent, last); len(parent.Content) == 0 {
+		*parent = yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull}
+	}
+	lines := strings.SplitAfter(Text(e.Object, e.Path...), "\n")
+	text := strings.Join(slices.Delete(lines, holder.Content[at].Line-1, holder.Content[at].Line), "")
+	root, resolved, err := parseEmbedded(text)
+	if err != nil || !Equal(resolved, want.YNode()) {
+		return refused
+	}
+	SetWithin(list, e.Object, text, p.String(), "", "", e.Path...)
+	e.root.SetYNode(root)
+	e.resolved.SetYNode(resolved)
 	return nil
 }
 
 func removeField(mapping *yaml.Node, key string) {
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			mapping.Content = slices.Delete(mapping.Content, i, i+2)
-			return
-		}
+	if i := indexOf(mapping, key); i >= 0 {
+		mapping.Content = slices.Delete(mapping.Content, i, i+2)
 	}
 }
 

@@ -121,6 +121,63 @@ func TestEmbeddedSetRefuses(t *testing.T) {
 	}
 }
 
+// TestEmbeddedRemoveSecret takes out one line and nothing else, or nothing.
+func TestEmbeddedRemoveSecret(t *testing.T) {
+	const refused = "cannot be taken out: write it as secret: VALUE on a line of its own"
+	for in, want := range map[string]string{
+		"http:\n  addr: :5000\n  secret: hunter2 # c\n  # d\nlog: {}\n": "http:\n  addr: :5000\n  # d\nlog: {}\n",
+		"http: # c\n  secret: 'hunter2'\nlog: {}\n":                     "http: # c\nlog: {}\n", // distribution takes null for nothing
+		"http:\n  secret: hunter2":                                      "http:\n",
+		"http: {\n  secret: hunter2,\n  addr: a }\n":                    "http: {\n  addr: a }\n",
+		"http:\n  secret: \"hunter2\"\r\n  addr: a\r\n":                 "http:\n  addr: a\r\n",
+		"http:\n  addr: a\n":                                            "http:\n  addr: a\n",
+		"http:\nsecret: a\n":                                            "http:\nsecret: a\n",
+		"log: {}\n":                                                     "log: {}\n",
+		"http: text\n":                                                  "http: text\n",
+
+		"http: {addr: a, secret: hunter2}\n":                      refused,
+		"{\"http\": {\"secret\": \"hunter2\"}}\n":                 refused,
+		"http:\n  secret: |\n    hunter2\n  addr: a\n":            refused,
+		"http:\n  secret: hunter2\n    more\n  addr: a\n":         refused,
+		"http:\n  secret: &s hunter2\nother: *s\n":                refused,
+		"x: &x {secret: hunter2}\nhttp:\n  <<: *x\n  addr: a\n":   refused,
+		"x: &x\n  secret: hunter2\nhttp: *x\n":                    refused,
+		"http: &x\n  addr: a\n  secret: hunter2\nother: *x\n":     refused,
+		"http:\n  ? secret\n  : hunter2\n":                        refused,
+		"http:\n  ? secret\n  : hunter2\n  addr: a\nlog: {}\n":    refused,
+		"http: {addr: a,\n  secret: hunter2}\nlog: {level: b}\n":  refused,
+		"http: {secret: hunter2,\n  addr: a}\nlog: {level: b}\n":  refused,
+		"{http: {secret: hunter2}, log: {level: b}}\n# comment\n": refused,
+	} {
+		t.Run(in, func(t *testing.T) {
+			obj, list := textObject(in), &framework.ResourceList{}
+			e, err := Embed(obj, "data", "config.yml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = e.RemoveSecret(list, "http", "secret")
+			got := Text(obj, "data", "config.yml")
+			if want == refused {
+				if err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "hunter2") || got != in {
+					t.Errorf("error %v, the text is\n%s", err, got)
+				}
+				return
+			}
+			if err != nil || got != want || e.Text("http", "secret") != "" || len(list.Results) > 1 || (got == in) != (len(list.Results) == 0) {
+				t.Errorf("error %v, %d findings, the text is\n%s", err, len(list.Results), got)
+			}
+			for _, r := range list.Results {
+				if r.Field.CurrentValue != nil || r.Field.ProposedValue != nil {
+					t.Errorf("the finding shows %+v", r.Field)
+				}
+			}
+			if err := e.RemoveSecret(list, "http", "secret"); err != nil || Text(obj, "data", "config.yml") != want {
+				t.Errorf("again: %v", err)
+			}
+		})
+	}
+}
+
 // TestEmbeddedText reads through aliases and merge keys.
 func TestEmbeddedText(t *testing.T) {
 	e, err := Embed(textObject("x: &x {realm: a}\nauth:\n  <<: *x\nmore: *x\n"), "data", "config.yml")
