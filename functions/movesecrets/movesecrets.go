@@ -17,10 +17,12 @@ package movesecrets
 import (
 	_ "embed"
 	"errors"
+	"path"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
@@ -134,76 +136,146 @@ func (s *MoveSecrets) moveRedis(list *framework.ResourceList, c harbor.Component
 // moveFiles makes the volumes that bring sensitive files bring them from the
 // Secret.
 func (s *MoveSecrets) moveFiles(list *framework.ResourceList, c harbor.Component) error {
-	wanted := files[c.Name()]
-	if c.Name() == harbor.JobService {
-		if err := s.addJobServiceKey(list, c); err != nil {
-			return err
+	secret := &secretFiles{name: s.Name, wanted: files[c.Name()]}
+	var err error
+	switch c.Name() {
+	case harbor.JobService:
+		secret.lacks, err = placeOfKey(list, c)
+	case harbor.Nginx:
+		secret.optional = !servesTLS(list, c)
+	}
+	for _, m := range c.Mounts() {
+		if err == nil {
+			err = secret.move(list, c, m.Volume)
 		}
 	}
-	done := map[string]bool{}
-	for _, f := range c.ConfigFiles(list) {
-		volume := f.Volume.String()
-		if wanted[f.Name] == "" || done[volume] {
-			continue
-		}
-		done[volume] = true
-		if err := s.moveVolume(list, c, f.Volume, wanted); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
-// moveVolume splits a ConfigMap volume into what stays and what comes from the
-// Secret.
-func (s *MoveSecrets) moveVolume(list *framework.ResourceList, c harbor.Component, volume krm.Path, wanted map[string]string) error {
-	stay, secret := krm.List(), krm.List()
-	configMap, moved := "", []string{}
-	for _, f := range c.ConfigFiles(list) {
-		if f.Volume.String() != volume.String() {
-			continue
-		}
-		configMap = f.ConfigMap
-		if key := wanted[f.Name]; key != "" {
-			secret.Content = append(secret.Content, krm.Map("key", key, "path", f.Name))
-			moved = append(moved, f.Key)
-		} else {
-			stay.Content = append(stay.Content, krm.Map("key", f.Key, "path", f.Name))
-		}
-	}
-	name := krm.Text(c.RNode, volume.Append("name")...)
-	from := krm.Map("name", s.Name, "items", secret)
-	if c.Name() == harbor.Nginx {
-		from = krm.Map("name", s.Name, "items", secret, "optional", true) // http needs no certificate
-	}
-	entry := krm.Map("name", name, "projected", krm.Map("sources", krm.List(
-		krm.Map("configMap", krm.Map("name", configMap, "items", stay)),
-		krm.Map("secret", from))))
-	if len(stay.Content) == 0 {
-		entry = krm.Map("name", name, "secret", krm.Map("secretName", s.Name, "items", secret))
-	}
-	if err := krm.Set(list, c.RNode, entry, volume...); err != nil {
-		return err
-	}
-	for _, key := range moved {
-		c.DropKey(list, kube.Reference{Name: configMap, Key: key})
-	}
-	return nil
-}
+// jobServiceKey is the file that upstream's manifests forgot.
+const jobServiceKey = "/etc/jobservice/key"
 
-// addJobServiceKey adds the file that upstream forgot as an item of the
-// ConfigMap; moveFiles then takes it from the Secret.
-func (s *MoveSecrets) addJobServiceKey(list *framework.ResourceList, c harbor.Component) error {
+// placeOfKey returns the volume that jobServiceKey belongs into, beside app.conf,
+// nil when the file is there. Where app.conf alone is mounted, the key gets a
+// mount too.
+func placeOfKey(list *framework.ResourceList, c harbor.Component) (krm.Path, error) {
 	config, err := c.ConfigFile(list, "app.conf")
-	if err != nil {
-		return nil // projected already, or delivered in another way
+	if err != nil || c.At(list, jobServiceKey).State != kube.Absent {
+		return nil, nil //nolint:nilerr // app.conf is delivered in another way: validate-ha tells
 	}
-	items := config.Volume.Append("configMap", "items")
-	if len(krm.Elements(c.RNode, items...)) == 0 || slices.ContainsFunc(c.ConfigFiles(list), func(f kube.File) bool { return f.Name == "key" }) {
+	if config.SubPath == "" {
+		return config.Volume, nil
+	}
+	mounts := c.Path.Append("volumeMounts")
+	return config.Volume, krm.Set(list, c.RNode,
+		krm.Map("name", krm.Text(c.RNode, config.Volume.Append("name")...), "mountPath", jobServiceKey, "subPath", path.Base(jobServiceKey)),
+		mounts.Append(len(krm.Elements(c.RNode, mounts...)))...)
+}
+
+// servesTLS says whether nginx reads the key and the certificate.
+func servesTLS(list *framework.ResourceList, c harbor.Component) bool {
+	conf, err := harbor.ParseNginx(c.At(list, harbor.NginxConf).Value.Text)
+	return err == nil && harbor.ServesTLS(conf)
+}
+
+// secretFiles are the files that come from the Secret.
+type secretFiles struct {
+	name     string            // of the Secret
+	wanted   map[string]string // file in the volume: key of the Secret
+	optional bool              // whether the keys may be missing
+	lacks    krm.Path          // a volume that brings none of them yet, and should
+}
+
+// move splits the ConfigMaps of a volume into what stays and what comes from
+// the Secret. A volume without either is left alone.
+func (f *secretFiles) move(list *framework.ResourceList, c harbor.Component, volume krm.Path) error {
+	node := yaml.NewRNode(krm.Lookup(c.RNode, volume...))
+	sources, mode := krm.Elements(node, "projected", "sources"), krm.Lookup(node, "projected", "defaultMode")
+	if configMap := krm.Lookup(node, "configMap"); configMap != nil {
+		mode = krm.Lookup(node, "configMap", "defaultMode")
+		configMap = yaml.CopyYNode(configMap)
+		if err := yaml.NewRNode(configMap).PipeE(yaml.Clear("defaultMode")); err != nil {
+			return err
+		}
+		sources = krm.List(krm.Map("configMap", configMap)).Content
+	}
+	var moved []kube.Reference
+	stay, items := krm.List(), krm.List()
+	for _, source := range sources {
+		left, taken, err := f.split(list, c, source, items)
+		if err != nil {
+			return err
+		}
+		moved = append(moved, taken...)
+		if left != nil {
+			stay.Content = append(stay.Content, left)
+		}
+	}
+	if volume.String() == f.lacks.String() {
+		f.lacks = nil
+		items.Content = append(items.Content, krm.Map("key", f.wanted["key"], "path", "key"))
+	}
+	if len(items.Content) == 0 {
 		return nil
 	}
-	return krm.Set(list, c.RNode, krm.Map("key", "SECRET_KEY", "path", "key"),
-		items.Append(len(krm.Elements(c.RNode, items...)))...)
+
+	secret := []any{"items", items}
+	if f.optional {
+		secret = append(secret, "optional", true)
+	}
+	var volumeMode []any
+	if mode != nil {
+		volumeMode = []any{"defaultMode", mode}
+	}
+	kind, content := "secret", slices.Concat([]any{"secretName", f.name}, secret, volumeMode)
+	if len(stay.Content) > 0 {
+		stay.Content = append(stay.Content, krm.Map("secret", krm.Map(append([]any{"name", f.name}, secret...)...)))
+		kind, content = "projected", append([]any{"sources", stay}, volumeMode...)
+	}
+	if err := krm.Set(list, c.RNode, krm.Map("name", krm.Text(node, "name"), kind, krm.Map(content...)), volume...); err != nil {
+		return err
+	}
+	for _, source := range moved {
+		c.DropKey(list, source)
+	}
+	return nil
+}
+
+// split adds to items what comes from the Secret from now on. It returns what is
+// left of the source, nil for nothing, and the keys of ConfigMaps that were
+// taken.
+func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, source, items *yaml.Node) (left *yaml.Node, taken []kube.Reference, err error) {
+	configMap := krm.Lookup(yaml.NewRNode(source), "configMap")
+	if configMap == nil {
+		return source, nil, nil
+	}
+	ref := yaml.NewRNode(yaml.CopyYNode(configMap))
+	name, all := krm.Text(ref, "name"), krm.Elements(ref, "items")
+	if obj := kube.Find(list, "ConfigMap", c.GetNamespace(), name); obj != nil && len(all) == 0 {
+		for _, key := range kube.Keys(obj) {
+			all = append(all, krm.Map("key", key, "path", key))
+		}
+	}
+	stay := krm.List()
+	for _, item := range all {
+		item := yaml.NewRNode(item)
+		key := f.wanted[krm.Text(item, "path")]
+		if key == "" {
+			stay.Content = append(stay.Content, item.YNode())
+			continue
+		}
+		taken = append(taken, kube.Reference{Name: name, Key: krm.Text(item, "key")})
+		krm.Lookup(item, "key").Value = key
+		items.Content = append(items.Content, item.YNode())
+	}
+	switch {
+	case len(taken) == 0:
+		return source, nil, nil
+	case len(stay.Content) == 0:
+		return nil, taken, nil
+	}
+	err = ref.PipeE(yaml.SetField("items", yaml.NewRNode(stay)))
+	return krm.Map("configMap", ref.YNode()), taken, err
 }
 
 // moveRegistrySecret moves http.secret, which all replicas of the registry have
@@ -223,8 +295,7 @@ func (s *MoveSecrets) moveRegistrySecret(list *framework.ResourceList, c harbor.
 	if err := embedded.RemoveSecret(list, "http", "secret"); err != nil || c.FromSecret(registrySecret) {
 		return err
 	}
-	return c.SetEnv(list, krm.Map("name", registrySecret, "valueFrom",
-		krm.Map("secretKeyRef", krm.Map("name", s.Name, "key", httpSecret))))
+	return c.SetSecretVariable(list, registrySecret, s.Name, httpSecret)
 }
 
 // dropMailPassword empties the password in the ui's app.conf: the ui asks the

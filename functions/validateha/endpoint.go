@@ -117,9 +117,7 @@ func (k *checker) nginx(n harbor.Component) ([]harbor.Directive, place, bool) {
 
 func (k *checker) servesTLS(n harbor.Component) bool {
 	all, _, _ := k.nginx(n)
-	tls := false
-	harbor.All(all, "ssl_certificate_key", func(harbor.Directive, []harbor.Directive) { tls = true })
-	return tls
+	return harbor.ServesTLS(all)
 }
 
 // checkServerName compares names without ports, as nginx does.

@@ -41,6 +41,13 @@ func All(directives []Directive, name string, visit func(d Directive, around []D
 	walk(directives, nil)
 }
 
+// ServesTLS says whether a configuration names the key of a certificate.
+func ServesTLS(all []Directive) bool {
+	tls := false
+	All(all, "ssl_certificate_key", func(Directive, []Directive) { tls = true })
+	return tls
+}
+
 // Arg returns an argument, "" where there is none.
 func (d Directive) Arg(i int) string {
 	if i < len(d.Args) {
