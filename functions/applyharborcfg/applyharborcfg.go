@@ -263,7 +263,7 @@ func (j *job) setMail(key harbor.CfgKey, e harbor.CfgEntry) error {
 		return err
 	}
 	for _, ui := range uis {
-		if _, err := ui.SetAppConf(j.list, "mail", key.Mail, e.Value, key.Secret); err != nil {
+		if err := ui.SetAppConf(j.list, "mail", key.Mail, e.Value, key.Secret); err != nil {
 			return err
 		}
 	}

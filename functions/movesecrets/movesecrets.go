@@ -285,6 +285,9 @@ func (s *MoveSecrets) moveRegistrySecret(list *framework.ResourceList, c harbor.
 		return nil
 	}
 	config, err := c.ConfigFile(list, "config.yml")
+	if config.Name == "" {
+		return nil // from a Secret
+	}
 	if err != nil {
 		return err
 	}
@@ -304,8 +307,7 @@ func (s *MoveSecrets) dropMailPassword(list *framework.ResourceList, c harbor.Co
 	if c.Name() != harbor.UI {
 		return nil
 	}
-	_, err := c.SetAppConf(list, "mail", "password", "", true)
-	return err
+	return c.SetAppConf(list, "mail", "password", "", true)
 }
 
 // dropKeys removes sensitive keys that nobody reads from the ConfigMaps of the

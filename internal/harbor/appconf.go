@@ -9,13 +9,16 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// SetAppConf changes one setting of the ui's app.conf, which has to be there;
-// it says whether it is. The value of a secret one is kept out of the findings.
-// (app.conf is an INI file; only the one line changes.)
-func (c Component) SetAppConf(list *framework.ResourceList, section, name, value string, secret bool) (bool, error) {
+// SetAppConf changes one setting of the ui's app.conf, if a ConfigMap brings one
+// that has it. The value of a secret one is kept out of the findings. (app.conf
+// is an INI file; only the one line changes.)
+func (c Component) SetAppConf(list *framework.ResourceList, section, name, value string, secret bool) error {
 	config, err := c.ConfigFile(list, "app.conf")
+	if config.Name == "" {
+		return nil
+	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	line := regexp.MustCompile(`^(\s*` + regexp.QuoteMeta(name) + `\s*=)\s*(.*?)\s*$`)
 	lines, in := strings.Split(config.Text(), "\n"), ""
@@ -28,7 +31,7 @@ func (c Component) SetAppConf(list *framework.ResourceList, section, name, value
 			continue
 		}
 		if m[2] == value {
-			return true, nil
+			return nil
 		}
 		lines[i] = strings.TrimRight(m[1]+" "+value, " ")
 		old := m[2]
@@ -36,7 +39,7 @@ func (c Component) SetAppConf(list *framework.ResourceList, section, name, value
 			old, value = "", ""
 		}
 		krm.SetWithin(list, config.ConfigMap, strings.Join(lines, "\n"), section+"."+name, old, value, "data", config.Key)
-		return true, nil
+		return nil
 	}
-	return false, nil
+	return nil
 }

@@ -21,7 +21,9 @@ type ConfigFile struct {
 // Text is what the file holds.
 func (f ConfigFile) Text() string { return krm.Text(f.ConfigMap, "data", f.Key) }
 
-// ConfigFile finds the file of that name, e.g. config.yml of the registry.
+// ConfigFile finds the file of that name, e.g. config.yml of the registry. It is
+// an error when no ConfigMap brings it, then without a Name, and when the one
+// that does is not in the list or lacks it.
 func (c Component) ConfigFile(list *framework.ResourceList, name string) (ConfigFile, error) {
 	for _, file := range c.ConfigFiles(list) {
 		if file.Name != name {
