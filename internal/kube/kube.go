@@ -187,10 +187,21 @@ func (c Container) EnvFrom() []string {
 }
 
 // SetEnv gives the container the entry of env. A variable that is there is
-// replaced whole, so that it never holds both value and valueFrom.
+// replaced whole, so that it never holds both value and valueFrom, and one that
+// stands there twice stands there once: the first may hold a password.
 func (c Container) SetEnv(list *framework.ResourceList, entry *yaml.Node) error {
 	name := krm.Text(yaml.NewRNode(entry), "name")
+	named := func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name }
 	path, ok := c.Env(name)
+	for ok {
+		env := c.Path.Append("env")
+		first := slices.IndexFunc(krm.Elements(c.RNode, env...), named)
+		if first == path[len(path)-1] {
+			break
+		}
+		krm.Remove(list, c.RNode, env.Append(first)...)
+		path, ok = c.Env(name)
+	}
 	if !ok {
 		env := c.Path.Append("env")
 		path = env.Append(len(krm.Elements(c.RNode, env...)))

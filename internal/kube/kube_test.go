@@ -134,6 +134,7 @@ spec:
 		krm.Map("name", "MAP", "value", "y"),
 		krm.Map("name", "LITERAL", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "a", "key", "b"))),
 		krm.Map("name", "NEW", "value", "z"),
+		krm.Map("name", "TWICE", "value", "once"),
 	} {
 		if err := main.SetEnv(list, entry); err != nil {
 			t.Fatal(err)
@@ -142,7 +143,7 @@ spec:
 	if err := none.SetEnv(list, krm.Map("name", "FIRST", "value", "1")); err != nil {
 		t.Fatal(err)
 	}
-	main.RemoveEnv(list, "TWICE")
+	main.RemoveEnv(list, "SECRET")
 	main.RemoveEnv(list, "MISSING")
 	want := `- name: LITERAL
   valueFrom:
@@ -151,11 +152,8 @@ spec:
       key: b
 - name: MAP
   value: "y"
-- name: SECRET
-  valueFrom:
-    secretKeyRef:
-      name: secret
-      key: key
+- name: TWICE
+  value: once
 - name: NEW
   value: z
 `
