@@ -44,9 +44,12 @@ type ApplyHarborCfg struct {
 	// harbor.cfg itself.
 	Inline string `yaml:"inline"`
 
-	// Decided are the keys that another section of harbor-ha decides. They are
-	// not applied, and an error where harbor.cfg says something else.
+	// Decided are the keys that another section of harbor-ha decides. It is an
+	// error when harbor.cfg says something else.
 	Decided map[string]Decision `yaml:"-"`
+	// CertificateFrom is the section that takes the certificate of nginx from a
+	// Secret, whatever ssl_cert and ssl_cert_key say; "" for none.
+	CertificateFrom string `yaml:"-"`
 }
 
 // Decision is a value that stands in another section.
@@ -132,21 +135,26 @@ func (j *job) fault(err error) error {
 	return krm.Fault(j.object, j.field, "%v", err)
 }
 
-// decide takes the keys away that other sections decide.
+// decide compares with what other sections decide, and takes away what they do
+// not show.
 func (j *job) decide() error {
 	var errs []error
 	var rest harbor.Cfg
 	for _, e := range j.cfg {
 		d, decided := j.Decided[e.Name]
 		key, _ := e.Key()
+		value := e.Value
+		if e.Name == "redis_url" { // address,pool size,password,database
+			value, _, _ = strings.Cut(value, ",")
+		}
 		switch {
-		case !decided:
+		case !decided, d.Value == value && !key.Secret:
 			rest = append(rest, e)
-		case d.Value != "" && d.Value != e.Value && key.Secret:
+		case d.Value != "" && d.Value != value && key.Secret:
 			errs = append(errs, j.fault(e.Errorf("differs from %s: remove one of them", d.Field)))
-		case d.Value != "" && d.Value != e.Value:
-			errs = append(errs, j.fault(e.Errorf("%q contradicts %s, which says %q: remove one of them", e.Value, d.Field, d.Value)))
-		case d.Value == "" && e.Value != "":
+		case d.Value != "" && d.Value != value:
+			errs = append(errs, j.fault(e.Errorf("%s contradicts %s, which says %s: remove one of them", krm.Quoted(value), d.Field, krm.Quoted(d.Value))))
+		case d.Value == "" && value != "":
 			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: %s is not used: %s decides", e.Line, e.Name, d.Field)
 		}
 	}
@@ -270,14 +278,18 @@ func (j *job) setMail(key harbor.CfgKey, e harbor.CfgEntry) error {
 	return nil
 }
 
-// applyURL sets the external URL from hostname and ui_url_protocol.
+// applyURL sets the external URL from hostname and ui_url_protocol, unless
+// another section does.
 func (j *job) applyURL() error {
-	hostname, ok := j.cfg.Get("hostname")
-	if !ok {
+	hostname, hasHost := j.cfg.Get("hostname")
+	protocol, hasProtocol := j.cfg.Get("ui_url_protocol")
+	_, decided := j.Decided["hostname"]
+	switch {
+	case decided || !hasHost && !hasProtocol:
 		return nil
-	}
-	protocol, ok := j.cfg.Get("ui_url_protocol")
-	if !ok {
+	case !hasHost:
+		return j.fault(protocol.Errorf("makes an address together with hostname, which is missing"))
+	case !hasProtocol:
 		protocol.Value = "http"
 	}
 	return harbor.SetEndpoint(j.list, protocol.Value+"://"+hostname.Value)
@@ -288,6 +300,12 @@ func (j *job) applyURL() error {
 func (j *job) applyCertificate() error {
 	protocol, ok := j.cfg.Get("ui_url_protocol")
 	if !ok {
+		return nil
+	}
+	if j.CertificateFrom != "" {
+		if cert, ok := j.cfg.Get("ssl_cert"); ok && protocol.Value == "https" {
+			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: ssl_cert and ssl_cert_key are not used: %s takes them from a Secret", cert.Line, j.CertificateFrom)
+		}
 		return nil
 	}
 	proxies, err := harbor.Find(j.list, harbor.Nginx)

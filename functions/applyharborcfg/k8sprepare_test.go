@@ -55,7 +55,7 @@ func TestK8sPrepare(t *testing.T) {
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			got := apply(t, text)
+			got := apply(t, text, applyharborcfg.ApplyHarborCfg{})
 			for _, component := range []string{"adminserver", "jobservice", "mysql", "nginx", "registry", "ui"} {
 				template, err := os.ReadFile(filepath.Join(upstream, "templates", component+".cm.yaml"))
 				if err != nil {
@@ -133,8 +133,24 @@ func ignored(cfg harbor.Cfg, data map[string]string) {
 	}
 }
 
+// TestDecided has the address from another section: nginx needs its certificate
+// all the same, unless that comes from a Secret.
+func TestDecided(t *testing.T) {
+	const text = "hostname = hub.example.com\nui_url_protocol = https\nssl_cert = /data/cert/server.crt\nssl_cert_key = /data/cert/server.key\n"
+	decided := map[string]applyharborcfg.Decision{"hostname": {Field: "url", Value: "hub.example.com"}, "ui_url_protocol": {Field: "url", Value: "https"}}
+	for from, want := range map[string]string{"": certificates["server.key"], "spec.secrets": "CHANGE-ME-PLEASE"} {
+		got := apply(t, text, applyharborcfg.ApplyHarborCfg{Decided: decided, CertificateFrom: from})
+		if is := got["harbor-nginx-config"]["pkey"]; is != want {
+			t.Errorf("the certificate comes from %q, and the key of nginx is %q, want %q", from, is, want)
+		}
+		if is := got["harbor-adminserver-config"]["EXT_ENDPOINT"]; is != "http://reg.mydomain.com" {
+			t.Errorf("the address is %q, and another section sets it", is)
+		}
+	}
+}
+
 // apply runs the function on the base.
-func apply(t *testing.T, text string) map[string]map[string]string {
+func apply(t *testing.T, text string, settings applyharborcfg.ApplyHarborCfg) map[string]map[string]string {
 	base, err := kio.LocalPackageReader{PackagePath: "../../base/harbor-1.2"}.Read()
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +159,8 @@ func apply(t *testing.T, text string) map[string]map[string]string {
 	base = append(base, yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "ConfigMap", "metadata",
 		krm.Map("name", "harbor-cfg", "annotations", krm.Map("config.kubernetes.io/local-config", "true")), "data", files)))
 	list := &framework.ResourceList{Items: base}
-	if err := (&applyharborcfg.ApplyHarborCfg{ConfigMap: "harbor-cfg"}).Run(list); err != nil {
+	settings.ConfigMap = "harbor-cfg"
+	if err := settings.Run(list); err != nil {
 		t.Fatal(err)
 	}
 	data := map[string]map[string]string{}

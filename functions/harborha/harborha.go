@@ -12,6 +12,7 @@ package harborha
 import (
 	_ "embed"
 	"errors"
+	"net"
 	"net/url"
 	"strconv"
 
@@ -39,7 +40,8 @@ var Function = krm.Function{Name: "harbor-ha", Manual: manual, New: func() krm.R
 // HarborHA is the settings. The sections run in this order.
 type HarborHA struct {
 	// The settings of apply-harbor-cfg. What other sections set must not stand in
-	// harbor.cfg with another value.
+	// harbor.cfg with another value. With secrets, ssl_cert and ssl_cert_key are
+	// not used: nginx has them from the Secret.
 	HarborCfg *applyharborcfg.ApplyHarborCfg `yaml:"harborCfg"`
 	// The settings of set-replicas.
 	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
@@ -72,6 +74,9 @@ func (h *HarborHA) sections() []section {
 	var all []section
 	if h.HarborCfg != nil {
 		h.HarborCfg.Decided = h.decided()
+		if h.Secrets != nil {
+			h.HarborCfg.CertificateFrom = "spec.secrets"
+		}
 		all = append(all, section{"harborCfg", h.HarborCfg})
 	}
 	if len(h.SetReplicas.Replicas) > 0 {
@@ -101,8 +106,8 @@ func (h *HarborHA) sections() []section {
 	return append(all, section{"validate", &h.Validation})
 }
 
-// decided are the keys of harbor.cfg that the sections endpoint and database
-// set.
+// decided are the keys of harbor.cfg that the sections endpoint, database and
+// redis set. Those of Redis came with later Harbors.
 func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 	decided := map[string]applyharborcfg.Decision{}
 	if h.Endpoint != nil {
@@ -116,6 +121,13 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 		decided["db_port"] = applyharborcfg.Decision{Field: "spec.database.port", Value: strconv.Itoa(d.Port)}
 		decided["db_user"] = applyharborcfg.Decision{Field: "spec.database.user", Value: d.User}
 		decided["db_password"] = applyharborcfg.Decision{Field: "spec.database.password", Value: d.Password.Value}
+	}
+	if h.Redis != nil {
+		decided["redis_url"] = applyharborcfg.Decision{Field: "spec.redis.address", Value: h.Redis.Address}
+		if host, port, err := net.SplitHostPort(h.Redis.Address); err == nil {
+			decided["redis_host"] = applyharborcfg.Decision{Field: "spec.redis.address", Value: host}
+			decided["redis_port"] = applyharborcfg.Decision{Field: "spec.redis.address", Value: port}
+		}
 	}
 	return decided
 }

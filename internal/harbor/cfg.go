@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"krmfn.dev/harbor/internal/krm"
 )
@@ -128,11 +129,11 @@ func (e CfgEntry) Unknown() string {
 	return fmt.Sprintf("%s is not a key of harbor.cfg, %s", e.Name, krm.Nearest(e.Name, slices.Sorted(maps.Keys(cfgKeys))))
 }
 
-// cfgLine is a line that sets a key. Python's ConfigParser, with which the
-// installer reads the file, takes all that follows = or : for the value, quotes,
-// # and % included. (The INI libraries of Go give some of these a meaning, and a
-// password would come out as another one.)
-var cfgLine = regexp.MustCompile(`^\s*([^\s=:#;\[][^=:]*?)\s*[=:](.*)$`)
+// cfgLine is a line that sets a key. The ConfigParser of Python 3, with which
+// the installer reads the file, takes all that follows = or : for the value,
+// quotes, # and % included. (The INI libraries of Go give some of these a
+// meaning, and a password would come out as another one.)
+var cfgLine = regexp.MustCompile(`^([^\s=:#;\[][^=:]*?)\s*[=:](.*)$`)
 
 // ParseCfg reads harbor.cfg and checks the values of the keys it knows. All that
 // is wrong is returned, with line numbers; secrets do not stand in the errors.
@@ -145,7 +146,11 @@ func ParseCfg(text string) (Cfg, []error) {
 			continue
 		}
 		m := cfgLine.FindStringSubmatch(line)
-		if m == nil {
+		switch {
+		case m == nil && unicode.IsSpace(rune(line[0])):
+			errs = append(errs, fmt.Errorf("line %d begins with a space, by which it belongs to the value above", i+1))
+			continue
+		case m == nil:
 			errs = append(errs, fmt.Errorf("line %d is not key = value", i+1))
 			continue
 		}
@@ -174,7 +179,7 @@ func (e CfgEntry) check() error {
 	case k.Secret:
 		return e.Errorf("%v", err)
 	}
-	return e.Errorf("%q %v", e.Value, err)
+	return e.Errorf("%s %v", krm.Quoted(e.Value), err)
 }
 
 func isSet(value string) error {
