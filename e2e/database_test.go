@@ -198,7 +198,7 @@ func TestDatabaseAccount(t *testing.T) {
 		t.Fatalf("the adminserver finds %q in its environment", env)
 	}
 
-	sql := must(t, dir, env["MYSQL_PWD"]+"\n", "krmfn", "database", "--config", config, "--password-file", "-")
+	sql := must(t, dir, env["MYSQL_PWD"]+"\n", "krmfn", "database", "--config", config, "--password-from", "-")
 	if strings.Contains(sql, "p@ss") {
 		t.Errorf("the SQL shows the password:\n%s", sql)
 	}
@@ -226,7 +226,7 @@ func TestDatabaseAccount(t *testing.T) {
 	refused(t, err, accessDenied)
 
 	// Another password takes the place of the first.
-	m.root(must(t, dir, "second", "krmfn", "database", "--config", config, "--password-file", "-"))
+	m.root(must(t, dir, "second", "krmfn", "database", "--config", config, "--password-from", "-"))
 	_, err = harbor("SELECT 1")
 	refused(t, err, accessDenied)
 	if _, err := m.as(env["MYSQL_USR"], "second", "SELECT * FROM registry_k8s.t"); err != nil {
@@ -240,7 +240,7 @@ func TestDatabaseNames(t *testing.T) {
 	need(t, "krmfn")
 	m := startMariaDB(t)
 	sql := func(database, user, host string) string {
-		return must(t, "", "secret", "krmfn", "database", "--password-file", "-", "--database", database, "--user", user, "--host", host)
+		return must(t, "", "secret", "krmfn", "database", "--password-from", "-", "--database", database, "--user", user, "--host", host)
 	}
 	const database, user = "a%b`c_'d\".e-f", "x'y`z\"@\\%"
 	m.root("CREATE DATABASE `axxb``c_'d\".e-f`;" + sql(database, user, "127.%") + sql("elsewhere", "other", "10.0.0.0/255.0.0.0"))
@@ -290,7 +290,7 @@ func TestDatabaseDump(t *testing.T) {
 				t.Fatal(r.stderr)
 			}
 			t.Logf("%d bytes; %s", len(dump), r.stderr)
-			account := must(t, "", "secret", "krmfn", "database", "--database", "registry_k8s", "--user", "harbork8s", "--password-file", "-")
+			account := must(t, "", "secret", "krmfn", "database", "--database", "registry_k8s", "--user", "harbork8s", "--password-from", "-")
 			// A compact dump does not say this itself.
 			m.root("DROP DATABASE IF EXISTS registry_k8s;" + account + "SET FOREIGN_KEY_CHECKS = 0; USE registry_k8s;\n" + r.stdout)
 			got := m.content("registry_k8s")

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 	"sigs.k8s.io/kustomize/kyaml/kio"
 
@@ -18,13 +17,10 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// passwordVariable is where the password of the database user may stand.
-const passwordVariable = "KRMFN_DATABASE_PASSWORD"
-
 // databaseOptions are the flags of database.
 type databaseOptions struct {
 	account                          database.Account
-	config, passwordFile, dump, from string
+	config, passwordFrom, dump, from string
 }
 
 // newDatabase is the command about Harbor's external database.
@@ -35,14 +31,13 @@ func newDatabase(s streams) *cobra.Command {
 		Short: "Print the SQL that makes Harbor's database, or rename the database in a dump",
 		Long: `database prints the SQL that makes a database for Harbor 1.2 and a user who may
 do everything in it and nothing outside of it. It fits MySQL 5.7 and 8 and
-MariaDB, and can be applied again. The password is read from --password-file,
-else from the environment variable ` + passwordVariable + `, else asked
+MariaDB, and can be applied again. Without --password-from the password is asked
 for; the SQL holds its hash.
 
 With --dump it prints a dump of mysqldump with the database renamed: wherever
 SQL names the database, not where the same word is data, a comment or a table.`,
-		Example: `  krmfn database --config overlays/harbor-1.2-ha/functions/harbor-ha.yaml --password-file password.txt | mysql -u root -p
-  krmfn render overlays/example-production/functions | krmfn database --config -
+		Example: `  krmfn database --config overlays/harbor-1.2-ha/functions/harbor-ha.yaml --password-from env:PASSWORD | mysql -u root -p
+  krmfn render overlays/example-production/functions | krmfn database --config - --password-from env:PASSWORD
   krmfn database --database registry_k8s --dump registry.sql | mysql -u root -p`,
 		GroupID: "commands",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -52,7 +47,7 @@ SQL names the database, not where the same word is data, a comment or a table.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(cmd.Flags().Changed); err != nil {
+			if err := o.check(cmd.Flags()); err != nil {
 				return err
 			}
 			if err := o.complete(s); err != nil {
@@ -70,34 +65,24 @@ SQL names the database, not where the same word is data, a comment or a table.`,
 	flags.StringVar(&o.account.User, "user", "", "`NAME` of the user that Harbor logs in as")
 	flags.StringVar(&o.account.Host, "host", "%", "`HOST` that the user may come from, in which % and _ stand for any characters")
 	flags.StringVar(&o.config, "config", "", "take database and user from this function config, a HarborHA or UseExternalDatabase in `FILE`, - is stdin")
-	flags.StringVar(&o.passwordFile, "password-file", "", "take the password from `FILE`, - is stdin; one line break at the end does not count")
+	flags.StringVar(&o.passwordFrom, "password-from", "", "`SOURCE` of the password of the user: env:NAME, file:PATH or -")
 	flags.StringVar(&o.dump, "dump", "", "print this dump with its database renamed, `FILE`, - is stdin")
 	flags.StringVar(&o.from, "from", "registry", "`NAME` of the database in the dump")
 	return cmd
 }
 
 // check looks at the flags before anything is read.
-func (o *databaseOptions) check(changed func(flag string) bool) error {
+func (o *databaseOptions) check(flags *pflag.FlagSet) error {
 	misplaced, why := []string{"from"}, "goes with --dump only"
-	if changed("dump") {
-		misplaced, why = []string{"user", "host", "password-file"}, "does not go with --dump"
+	if flags.Changed("dump") {
+		misplaced, why = []string{"user", "host", "password-from"}, "does not go with --dump"
 	}
 	for _, flag := range misplaced {
-		if changed(flag) {
+		if flags.Changed(flag) {
 			return fmt.Errorf("--%s %s", flag, why)
 		}
 	}
-	for _, f := range []struct{ flag, value string }{{"config", o.config}, {"password-file", o.passwordFile}, {"dump", o.dump}} {
-		if changed(f.flag) && f.value == "" {
-			return fmt.Errorf("--%s is empty", f.flag)
-		}
-	}
-	fromStdin := func(file string) bool { return file == krm.Stdin }
-	files := []string{o.config, o.passwordFile, o.dump}
-	if i := slices.IndexFunc(files, fromStdin); i >= 0 && slices.ContainsFunc(files[i+1:], fromStdin) {
-		return errors.New("- stands for stdin and can be given once")
-	}
-	return nil
+	return checkFlags(flags)
 }
 
 // complete takes what the flags leave open from the function config.
@@ -176,16 +161,16 @@ func (o *databaseOptions) print(s streams) error {
 }
 
 func (o *databaseOptions) password(s streams) (string, error) {
-	if o.passwordFile != "" {
-		file, err := read(s, o.passwordFile)
-		return string(bytes.TrimSuffix(file.Content, []byte("\n"))), err
-	}
-	if password := os.Getenv(passwordVariable); password != "" {
-		return password, nil
+	if o.passwordFrom != "" {
+		password, err := readPassword(s, o.passwordFrom)
+		if err != nil {
+			err = fmt.Errorf("--password-from: %w", err)
+		}
+		return password, err
 	}
 	terminal, ok := s.in.(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		return "", fmt.Errorf("there is no password: give --password-file or set %s", passwordVariable)
+		return "", errors.New("--password-from is missing, and there is no terminal to ask on")
 	}
 	fmt.Fprintf(s.err, "Password of %s: ", o.account.User)
 	password, err := term.ReadPassword(int(terminal.Fd()))

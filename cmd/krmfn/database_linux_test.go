@@ -13,7 +13,6 @@ import (
 
 // TestDatabasePrompt types the password on a terminal, which must not show it.
 func TestDatabasePrompt(t *testing.T) {
-	t.Setenv(passwordVariable, "")
 	keyboard, terminal := openTerminal(t)
 	var out, stderr bytes.Buffer
 	exit := make(chan int)

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,8 +26,6 @@ type secretsOptions struct {
 	cephFSInTree            bool
 
 	files, sources map[string]*string // by flag
-
-	stdinTaken bool
 }
 
 // sourceFlags are the flags that say where a password comes from.
@@ -70,7 +67,12 @@ env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
   kubectl get secret,configmap -n harbor -o yaml | krmfn secrets --from - | kubectl apply -f -`,
 		GroupID: "commands",
 		Args:    noArguments,
-		RunE:    func(*cobra.Command, []string) error { return o.run(s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFlags(cmd.Flags()); err != nil {
+				return err
+			}
+			return o.run(s)
+		},
 	}
 	cmd.SetFlagErrorFunc(withoutArgument)
 	all := cmd.PersistentFlags()
@@ -122,13 +124,6 @@ func noArguments(_ *cobra.Command, args []string) error {
 		return errors.New("secrets takes flags only, krmfn secrets check takes files")
 	}
 	return nil
-}
-
-// withoutArgument is the error about a flag without what was written behind it,
-// e.g. -pPASSWORD.
-func withoutArgument(_ *cobra.Command, err error) error {
-	message, _, _ := strings.Cut(err.Error(), " in -")
-	return errors.New(message)
 }
 
 func (o *secretsOptions) run(s streams) error {
@@ -207,7 +202,6 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 // readExisting reads --from. To find nothing there is an error: Harbor would
 // get a new secret key and could no longer decrypt what it stored.
 func (o *secretsOptions) readExisting(s streams) (secrets.Existing, error) {
-	o.stdinTaken = o.from == krm.Stdin
 	file, err := read(s, o.from)
 	if err != nil {
 		return secrets.Existing{}, err
@@ -242,7 +236,7 @@ func (o *secretsOptions) readSources(s streams) ([]secrets.Value, error) {
 		if source == "" {
 			continue
 		}
-		text, err := o.readSource(s, source)
+		text, err := readPassword(s, source)
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", f.name, err)
 		}
@@ -267,90 +261,39 @@ func (o *secretsOptions) readSources(s streams) ([]secrets.Value, error) {
 	return values, nil
 }
 
-// readSource reads a password. What is no source may be the password itself and
-// is not repeated.
-func (o *secretsOptions) readSource(s streams, source string) (string, error) {
-	kind, where, _ := strings.Cut(source, ":")
-	text := ""
-	switch {
-	case source == krm.Stdin:
-		if o.stdinTaken {
-			return "", errors.New("- stands for stdin and can be given once")
-		}
-		o.stdinTaken = true
-		content, err := io.ReadAll(s.in)
-		if err != nil {
-			return "", fmt.Errorf("reading stdin: %w", err)
-		}
-		text = string(content)
-	case kind == "env":
-		value, ok := os.LookupEnv(where)
-		if !ok {
-			return "", fmt.Errorf("environment variable %s is not set", where)
-		}
-		text = value
-	case kind == "file":
-		content, err := os.ReadFile(where)
-		if err != nil {
-			return "", fmt.Errorf("reading %w", err)
-		}
-		text = string(content)
-	default:
-		return "", errors.New("is none of env:NAME, file:PATH and - (a password itself does not belong on the command line, where others can see it)")
-	}
-	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
-	if text == "" {
-		return "", errors.New("is empty")
-	}
-	return text, nil
-}
-
 // writeSecrets writes a file for each Secret, all of them or none. A file that
 // is there already is never touched.
 func writeSecrets(dir string, n secrets.Names, all []secrets.Secret) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder: %w", err)
 	}
-	var paths, temporary, done []string
+	var written []string
 	defer func() {
-		if err != nil {
-			temporary = slices.Concat(temporary, done)
-		}
-		for _, path := range temporary {
-			os.Remove(path)
+		for _, path := range written {
+			if err != nil {
+				os.Remove(path)
+			}
 		}
 	}()
-	for _, s := range all {
-		path := filepath.Join(dir, s.Name+".yaml")
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s exists and is not overwritten: nothing is written", path)
-		}
-		paths = append(paths, path)
-	}
 	for _, s := range all {
 		content, err := secrets.Write(n, []secrets.Secret{s})
 		if err != nil {
 			return err
 		}
-		file, err := os.CreateTemp(dir, ".krmfn-*") // mode 0600
-		if err != nil {
+		path := filepath.Join(dir, s.Name+".yaml")
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("%s exists and is not overwritten: nothing is written", path)
+		case err != nil:
 			return fmt.Errorf("writing %w", err)
 		}
-		temporary = append(temporary, file.Name())
+		written = append(written, path)
 		// With the line files can be put together.
-		if _, err := fmt.Fprintf(file, "---\n%s", content); err != nil {
-			return errors.Join(fmt.Errorf("writing %w", err), file.Close())
-		}
-		if err := file.Close(); err != nil {
+		_, err = fmt.Fprintf(file, "---\n%s", content)
+		if err := errors.Join(err, file.Close()); err != nil {
 			return fmt.Errorf("writing %w", err)
 		}
-	}
-	for i, path := range paths {
-		// Unlike a rename, a link never replaces a file.
-		if err := os.Link(temporary[i], path); err != nil {
-			return fmt.Errorf("writing %w", err)
-		}
-		done = append(done, path)
 	}
 	return nil
 }

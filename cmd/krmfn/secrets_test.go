@@ -310,6 +310,10 @@ func TestSecretsErrors(t *testing.T) {
 	file := func(name, content string) string { return writeFile(t, filepath.Join(dir, name), content) }
 	key, cert, empty := file("token.pem", token["private_key.pem"]), file("token.crt", token["root.crt"]), file("empty", "\n")
 	comma := file("comma", "with,"+givenRedis)
+	if err := os.Mkdir(dir+"/empty-key", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file("empty-key/secretkey", "")
 	t.Setenv("TEST_GIVEN", givenDatabase)
 	changed := func(old, by string) string {
 		return strings.Replace(made, base64.StdEncoding.EncodeToString([]byte(old)), base64.StdEncoding.EncodeToString([]byte(by)), 1)
@@ -327,6 +331,7 @@ func TestSecretsErrors(t *testing.T) {
 		{"", []string{"check", "-", "-"}, "krmfn: - stands for stdin and can be given once\n"},
 		{"", []string{"check", dir + "/nowhere"}, "krmfn: reading open " + dir + "/nowhere: no such file or directory\n"},
 		{"", []string{"--admin-password-from", givenAdmin}, "krmfn: --admin-password-from: " + noSource + "\n"},
+		{"", []string{"--from", "", "-o", ""}, "krmfn: --from is empty\n--output is empty\n"},
 		{"", []string{"--redis-password-from", "env:TEST_NOT_SET"}, "krmfn: --redis-password-from: environment variable TEST_NOT_SET is not set\n"},
 		{"", []string{"--redis-password-from", "file:" + empty}, "krmfn: --redis-password-from: is empty\n"},
 		{"", []string{"--redis-password-from", "file:" + dir + "/nowhere"}, "krmfn: --redis-password-from: reading open " + dir + "/nowhere: no such file or directory\n"},
@@ -346,6 +351,8 @@ func TestSecretsErrors(t *testing.T) {
 		{"a: *" + givenRedis, []string{"--from", "-"}, "krmfn: --from: standard input: is no YAML\n"},
 		{"", []string{"--harbor-cfg", file("bad.cfg", givenLDAP)}, "krmfn: --harbor-cfg: line 1 is not key = value\n"},
 		{"", []string{"--harbor-cfg", dir + "/nowhere"}, "krmfn: --harbor-cfg: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"--harbor-cfg", file("empty.cfg", "secretkey_path = "+dir+"/empty-key")}, "krmfn secrets:\n" +
+			"  error: Secret harbor-secrets SECRET_KEY: has 0 characters, want 16\n"},
 		{"", []string{"--token-key", dir + "/nowhere"}, "krmfn: --token-key: reading open " + dir + "/nowhere: no such file or directory\n"},
 		{made, []string{"--from", "-", "--database-password-from", "env:TEST_GIVEN"}, "krmfn secrets:\n" +
 			"  error: Secret harbor-database password: the existing Secret and --database-password-from give different values: leave one of them out\n"},

@@ -29,14 +29,18 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 	}
 	var values []Value
 	add := func(secret, key, name, text string) {
-		if text != "" {
-			values = append(values, Value{Secret: secret, Key: key, Text: text, Source: name + " of harbor.cfg"})
+		values = append(values, Value{Secret: secret, Key: key, Text: text, Source: name + " of harbor.cfg"})
+	}
+	for _, v := range [][3]string{
+		{n.Harbor, AdminPassword, "harbor_admin_password"},
+		{n.Harbor, LDAPPassword, "ldap_search_pwd"},
+		{n.Harbor, EmailPassword, "email_password"},
+		{Database, Password, "db_password"},
+	} {
+		if text := get(v[2]); text != "" {
+			add(v[0], v[1], v[2], text)
 		}
 	}
-	add(n.Harbor, AdminPassword, "harbor_admin_password", get("harbor_admin_password"))
-	add(n.Harbor, LDAPPassword, "ldap_search_pwd", get("ldap_search_pwd"))
-	add(n.Harbor, EmailPassword, "email_password", get("email_password"))
-	add(Database, Password, "db_password", get("db_password"))
 
 	var found Findings
 	if folder := get("secretkey_path"); folder != "" {
