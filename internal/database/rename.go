@@ -33,9 +33,10 @@ type Report struct {
 // It reads the dump once, and needs the same small memory for every dump. What
 // lies behind a name is looked at for a few thousand bytes.
 //
-// The error says what is wrong and in which line: the dump is cut off, it
-// holds database to already, or it is in a character set whose characters
-// contain quotes and backslashes. Part of it has been written by then.
+// The error says what is wrong and in which line: the dump is no text or cut
+// off, it holds database to already, or it is in a character set whose
+// characters contain quotes and backslashes. Part of it has been written by
+// then.
 func Rename(w io.Writer, r io.Reader, from, to string) (Report, error) {
 	if err := errors.Join(CheckName(from), CheckName(to)); err != nil {
 		return Report{}, err
@@ -86,6 +87,9 @@ type renamer struct {
 }
 
 func (s *renamer) run() error {
+	if first, err := s.in.Peek(1); err == nil && !isSpace(first[0]) && (first[0] < ' ' || first[0] > '~') {
+		return errors.New("the dump is no plain text: it is compressed, or in UTF-16 as PowerShell writes it")
+	}
 	for {
 		ahead, _, err := s.peek()
 		if err != nil {

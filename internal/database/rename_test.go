@@ -124,6 +124,8 @@ func TestReport(t *testing.T) {
 func TestRenameFails(t *testing.T) {
 	for dump, want := range map[string]string{
 		"SELECT 1;\nINSERT INTO t\nVALUES ('a\nb": "the dump is cut off: it ends within quotes begun in line 3",
+		"\x1f\x8b\x08":              "the dump is no plain text: it is compressed, or in UTF-16 as PowerShell writes it",
+		"\xff\xfeU\x00":             "the dump is no plain text: it is compressed, or in UTF-16 as PowerShell writes it",
 		"SELECT 'a\\":               "the dump is cut off: it ends within quotes begun in line 1",
 		"SELECT \"a\\\"":            "the dump is cut off: it ends within quotes begun in line 1",
 		"SELECT `a":                 "the dump is cut off: it ends within quotes begun in line 1",
