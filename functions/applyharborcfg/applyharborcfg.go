@@ -315,8 +315,11 @@ func (j *job) applyCertificate() error {
 	for _, c := range proxies {
 		for _, f := range [][2]string{{"ssl_cert_key", "https.key"}, {"ssl_cert", "https.crt"}} {
 			config, err := c.ConfigFile(j.list, f[1])
-			if err != nil {
+			if config.Name == "" {
 				continue // from a Secret
+			}
+			if err != nil {
+				return err
 			}
 			content, err := j.certificate(protocol.Value, f[0])
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -95,32 +94,13 @@ func (k *checker) privateKey(ui harbor.Component) (half, bool) {
 	case found.Value.Broken || harbor.Placeholder(strings.TrimSpace(found.Value.Text)):
 		return h, false // L16 and L09 say so
 	}
-	key, err := parsePrivateKey(found.Value.Text)
+	key, err := harbor.ParseTokenKey(found.Value.Text)
 	if err != nil {
-		k.error(h.obj, h.path, "the ui's %s %v: it cannot sign tokens, and nobody can log in", path.Base(harbor.TokenKeyFile), err)
+		k.error(h.obj, h.path, "the ui cannot sign tokens, and nobody can log in: its %s %v", path.Base(harbor.TokenKeyFile), err)
 		return h, false
 	}
 	h.keys = []*rsa.PublicKey{&key.PublicKey}
 	return h, true
-}
-
-// parsePrivateKey reads a key as libtrust does; it must be RSA, as Harbor signs
-// with RS256.
-func parsePrivateKey(text string) (*rsa.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	switch {
-	case block == nil:
-		return nil, errors.New("is not in PEM format")
-	case block.Type == "PRIVATE KEY":
-		return nil, errors.New("is in PKCS#8 format (BEGIN PRIVATE KEY), want PKCS#1 (BEGIN RSA PRIVATE KEY, openssl rsa -traditional)")
-	case block.Type != "RSA PRIVATE KEY":
-		return nil, fmt.Errorf("is a %s, want a RSA PRIVATE KEY", block.Type)
-	}
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, errors.New("cannot be read as a RSA PRIVATE KEY")
-	}
-	return key, nil
 }
 
 // certificate reads what the registry checks tokens with; false when it says no

@@ -10,44 +10,19 @@ import (
 	"time"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
 )
 
 // Types of PEM blocks.
 const (
 	pkcs1Type = "RSA PRIVATE KEY"
 	pkcs8Type = "PRIVATE KEY"
-	ecType    = "EC PRIVATE KEY"
 	certType  = "CERTIFICATE"
 )
 
 // warnBefore is how long before its end a certificate is reported.
 const warnBefore = 90 * 24 * time.Hour
-
-// parseTokenKey reads the key like the token service: the first PEM block has
-// to be an RSA key as PKCS#1 (docker/libtrust, key.go), and the signature is
-// RS256 always (Harbor v1.2.0, src/ui/service/token). It returns why it is none.
-func parseTokenKey(text string) (key *rsa.PrivateKey, why string) {
-	block, _ := pem.Decode([]byte(text))
-	switch {
-	case block == nil:
-		return nil, "is no PEM file"
-	case block.Headers["DEK-Info"] != "" || block.Type == "ENCRYPTED PRIVATE KEY":
-		return nil, "is encrypted, which Harbor cannot read: take the passphrase away"
-	case block.Type == pkcs8Type:
-		return nil, "is PKCS#8 (BEGIN PRIVATE KEY), and Harbor's token service reads nothing but PKCS#1 (BEGIN RSA PRIVATE KEY): krmfn secrets --from converts it"
-	case block.Type == ecType:
-		return nil, "is an EC key, Harbor signs with RSA"
-	case block.Type == certType:
-		return nil, "is a certificate, want the key"
-	case block.Type != pkcs1Type:
-		return nil, "is no RSA PRIVATE KEY"
-	}
-	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, "is damaged: it is no RSA key"
-	}
-	return key, ""
-}
 
 // pkcs1 converts the key for tokens to PKCS#1 if it is RSA in PKCS#8, and tells
 // so. Everything else is returned as it is.
@@ -92,9 +67,9 @@ func checkTokens(s Secret, now time.Time, found *Findings) {
 		}
 	}
 	text, hasKey := s.Data[TokenKey]
-	key, why := parseTokenKey(text)
-	if hasKey && why != "" {
-		found.add(framework.Error, s.Name, TokenKey, "%s", why)
+	key, err := harbor.ParseTokenKey(text)
+	if hasKey && err != nil {
+		found.add(framework.Error, s.Name, TokenKey, "%v", err)
 	}
 	if key != nil && key.N.BitLen() < 2048 {
 		found.add(framework.Warning, s.Name, TokenKey, "has %d bits, want 2048 at least", key.N.BitLen())

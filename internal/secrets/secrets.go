@@ -16,6 +16,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -260,9 +261,9 @@ func (m Maker) complete(spec spec, s Secret) (made []string, err error) {
 		}
 		made = append(made, TokenKey)
 	}
-	key, why := parseTokenKey(s.Data[TokenKey])
-	if why != "" {
-		return made, nil // the check tells
+	key, err := harbor.ParseTokenKey(s.Data[TokenKey])
+	if err != nil {
+		return made, nil //nolint:nilerr // the check tells
 	}
 	s.Data[TokenCert], err = m.newCert(key)
 	return append(made, TokenCert), err

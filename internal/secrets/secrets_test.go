@@ -20,6 +20,8 @@ import (
 	"github.com/docker/libtrust"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"krmfn.dev/harbor/internal/harbor"
 )
 
 var (
@@ -92,20 +94,20 @@ func TestContract(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	harbor, database, redis := complete(t)[0].Data, complete(t)[1].Data, complete(t)[2].Data
+	own, database, redis := complete(t)[0].Data, complete(t)[1].Data, complete(t)[2].Data
 	lengths := map[string]int{UISecret: 16, JobserviceSecret: 16, SecretKey: 16, HTTPSecret: 32}
 	for k, n := range lengths {
-		if len(harbor[k]) != n || strings.Trim(harbor[k], alphabet) != "" {
+		if len(own[k]) != n || strings.Trim(own[k], alphabet) != "" {
 			t.Errorf("%s is not %d letters and digits", k, n)
 		}
 	}
-	passwords := []string{harbor[AdminPassword], database[Password], redis[Password]}
+	passwords := []string{own[AdminPassword], database[Password], redis[Password]}
 	for _, p := range passwords {
 		if portal.broken(p) != "" || !strings.Contains(p, "_") || strings.Trim(p, alphabet+"_") != "" {
 			t.Errorf("a password does not keep the rules")
 		}
 	}
-	values := slices.Concat(passwords, []string{harbor[UISecret], harbor[JobserviceSecret], harbor[SecretKey], harbor[HTTPSecret]})
+	values := slices.Concat(passwords, []string{own[UISecret], own[JobserviceSecret], own[SecretKey], own[HTTPSecret]})
 	slices.Sort(values)
 	if len(slices.Compact(values)) != 7 {
 		t.Error("two values are equal")
@@ -193,9 +195,9 @@ func write(t *testing.T, text string) string {
 
 func toPKCS8(t *testing.T, text string) string {
 	t.Helper()
-	key, why := parseTokenKey(text)
-	if why != "" {
-		t.Fatal(why)
+	key, err := harbor.ParseTokenKey(text)
+	if err != nil {
+		t.Fatal(err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -331,9 +333,9 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	certAt := func(text string, at time.Time) string {
-		key, why := parseTokenKey(text)
-		if why != "" {
-			t.Fatal(why)
+		key, err := harbor.ParseTokenKey(text)
+		if err != nil {
+			t.Fatal(err)
 		}
 		cert, err := Maker{Random: rand.Reader, Now: func() time.Time { return at }}.newCert(key)
 		if err != nil {
