@@ -191,7 +191,7 @@ type secretFiles struct {
 func (f *secretFiles) move(list *framework.ResourceList, c harbor.Component, volume krm.Path) error {
 	node := yaml.NewRNode(krm.Lookup(c.RNode, volume...))
 	sources, mode := krm.Elements(node, "projected", "sources"), krm.Lookup(node, "projected", "defaultMode")
-	if configMap := krm.Lookup(node, "configMap"); configMap != nil {
+	if configMap := krm.Lookup(node, "configMap"); configMap != nil && configMap.Kind == yaml.MappingNode {
 		mode = krm.Lookup(node, "configMap", "defaultMode")
 		configMap = yaml.CopyYNode(configMap)
 		if err := yaml.NewRNode(configMap).PipeE(yaml.Clear("defaultMode")); err != nil {
@@ -246,7 +246,7 @@ func (f *secretFiles) move(list *framework.ResourceList, c harbor.Component, vol
 // taken.
 func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, source, items *yaml.Node) (left *yaml.Node, taken []kube.Reference, err error) {
 	configMap := krm.Lookup(yaml.NewRNode(source), "configMap")
-	if configMap == nil {
+	if configMap == nil || configMap.Kind != yaml.MappingNode {
 		return source, nil, nil
 	}
 	ref := yaml.NewRNode(yaml.CopyYNode(configMap))
@@ -259,12 +259,12 @@ func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, so
 	stay := krm.List()
 	for _, item := range all {
 		item := yaml.NewRNode(item)
-		key := f.wanted[krm.Text(item, "path")]
-		if key == "" {
+		key, from := f.wanted[krm.Text(item, "path")], krm.Text(item, "key")
+		if key == "" || from == "" {
 			stay.Content = append(stay.Content, item.YNode())
 			continue
 		}
-		taken = append(taken, kube.Reference{Name: name, Key: krm.Text(item, "key")})
+		taken = append(taken, kube.Reference{Name: name, Key: from})
 		krm.Lookup(item, "key").Value = key
 		items.Content = append(items.Content, item.YNode())
 	}
