@@ -124,14 +124,15 @@ func TestSessions(t *testing.T) {
 	need(t, "krmfn", "redis-server", "redis-cli")
 	dir, port := tree(t), freePort(t)
 	const config = "overlays/harbor-1.2-ha/functions/harbor-ha.yaml"
-	if err := edit(filepath.Join(dir, config), "redis.example.com:6379", "127.0.0.1:"+port); err != nil {
+	if err := edit(filepath.Join(dir, config), "redis.example.com:6379", "redis.example.com:"+port); err != nil {
 		t.Fatal(err)
 	}
 	h := makeHarbor(t, dir)
 	url := podOf(t, h.all, "ReplicationController", "ui-rc").env["_REDIS_URL"]
-	// address,pool size,password,database (beego's session store in Harbor v1.2.0)
+	// address,pool size,password,database (beego's session store in Harbor v1.2.0).
+	// Of the connection, only the address of redis.example.com is made up.
 	parts := strings.Split(url, ",")
-	if len(parts) != 4 || parts[0] != "127.0.0.1:"+port || parts[1] != "100" || parts[3] != "11" {
+	if len(parts) != 4 || parts[0] != "redis.example.com:"+port || parts[1] != "100" || parts[3] != "11" {
 		t.Fatalf("_REDIS_URL has %d parts, %q and %q among them", len(parts), parts[0], parts[len(parts)-1])
 	}
 	password := parts[2]
