@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Keys of the Secrets: the contract with move-secrets and use-cephfs.
@@ -57,7 +58,7 @@ func (n Names) specs() []spec {
 			{name: UISecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
 			{name: JobserviceSecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
 			{name: SecretKey, random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
-			{name: HTTPSecret, random: letters(32), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+			{name: HTTPSecret, random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
 			{name: AdminPassword, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
 			{name: LDAPPassword, random: empty, rules: []rule{oneLine, noSpace}},
 			{name: EmailPassword, random: empty, rules: []rule{oneLine, noSpace}},
@@ -183,6 +184,13 @@ var (
 
 	noPassword = warningIf("is empty: that is for a Redis without password", isEmpty)
 	noComma    = errorIf("holds a comma, which separates the parts of _REDIS_URL", func(v string) bool { return strings.Contains(v, ",") })
+
+	// The registry reads the variable as YAML (distribution v2.6.2,
+	// configuration/parser.go).
+	plainYAML = errorIf("is none that the registry can read: to YAML it is something else than text", func(v string) bool {
+		var text string
+		return yaml.Unmarshal([]byte(v), &text) != nil || text != v
+	})
 
 	noClient = errorIf("begins with client., which the driver adds itself", func(v string) bool { return strings.HasPrefix(v, "client.") })
 	cephKey  = errorIf("is no key of Ceph, want what ceph auth get-key client.USER prints", func(v string) bool { return !isCephKey(v) })
