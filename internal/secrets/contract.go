@@ -55,8 +55,8 @@ type key struct {
 func (n Names) specs() []spec {
 	return []spec{
 		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: []key{
-			{name: UISecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
-			{name: JobserviceSecret, random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+			{name: UISecret, random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
+			{name: JobserviceSecret, random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
 			{name: SecretKey, random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
 			{name: HTTPSecret, random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
 			{name: AdminPassword, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
@@ -184,6 +184,12 @@ var (
 
 	noPassword = warningIf("is empty: that is for a Redis without password", isEmpty)
 	noComma    = errorIf("holds a comma, which separates the parts of _REDIS_URL", func(v string) bool { return strings.Contains(v, ",") })
+
+	// ui and jobservice show each other these secrets in a cookie (Harbor v1.2.0,
+	// models.UISecretCookie), from which Go drops such characters.
+	cookie = errorIf("holds a character that a cookie cannot carry: take letters and digits", func(v string) bool {
+		return strings.ContainsFunc(v, func(r rune) bool { return r > '~' || strings.ContainsRune(`";\`, r) })
+	})
 
 	// The registry reads the variable as YAML (distribution v2.6.2,
 	// configuration/parser.go).
