@@ -6,8 +6,9 @@
 // makes the Secret; its keys are named like the variables, UI_SECRET,
 // JOBSERVICE_SECRET, SECRET_KEY, HARBOR_ADMIN_PASSWORD, LDAP_SEARCH_PWD,
 // EMAIL_PWD and HTTP_SECRET, and like the files, private_key.pem and root.crt,
-// and with https https.key and https.crt. The passwords of MySQL and Redis come
-// from Secrets of their own. What comes from a Secret already stays there.
+// and https.key and https.crt, which an nginx.conf that names a certificate needs.
+// The passwords of MySQL and Redis come from Secrets of their own. What comes from
+// a Secret already stays there.
 //
 // The jobservice also gets the file /etc/jobservice/key, which upstream's
 // manifests forgot and without which no replication to a registry with a
