@@ -130,6 +130,9 @@ func (s *MoveSecrets) moveRedis(list *framework.ResourceList, c harbor.Component
 	if len(parts) < 3 || parts[2] == "" || strings.Contains(parts[2], "$(") {
 		return nil
 	}
+	if len(parts) > 4 {
+		return krm.Fault(c.RNode, c.Path.Append("env"), "%s has %d parts, want host:port,pool,password,database: no comma may be in the password", harbor.RedisURL, len(parts))
+	}
 	parts[2] = "$(" + harbor.RedisPassword + ")"
 	return c.SetRedis(list, strings.Join(parts, ","), s.Redis, password)
 }

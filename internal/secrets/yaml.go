@@ -167,7 +167,7 @@ func (e *Existing) addConfigMap(n Names, obj *yaml.RNode) error {
 			if len(parts) < 3 {
 				return
 			}
-			text = parts[2]
+			text = strings.Join(parts[2:max(3, len(parts)-1)], ",") // with the comma, which the check refuses
 		}
 		isHTTPS := strings.HasPrefix(to[1], "https.")
 		if !ok || text == "" || isHTTPS && !strings.HasPrefix(text, "-----BEGIN") {

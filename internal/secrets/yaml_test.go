@@ -148,6 +148,10 @@ data: {cert: unread}
 	if !existing.Known(names) {
 		t.Error("nothing of Harbor is found")
 	}
+	comma := mustRead(t, "kind: ConfigMap\nmetadata: {name: harbor-ui-config}\ndata: {_REDIS_URL: 'redis:6379,100,hunter2,more,11'}")
+	if _, found := mustMake(t, Request{Names: names, Existing: comma}); !found.Failed() {
+		t.Error("a part of a password is taken for all of it")
+	}
 	if mustRead(t, "kind: ConfigMap\nmetadata: {name: harbor-ui-config}\ndata: {_REDIS_URL: 'redis:6379'}").Known(names) {
 		t.Error("a Redis without password has one")
 	}
