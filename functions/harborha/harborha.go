@@ -40,8 +40,8 @@ var Function = krm.Function{Name: "harbor-ha", Manual: manual, New: func() krm.R
 // HarborHA is the settings. The sections run in this order.
 type HarborHA struct {
 	// The settings of apply-harbor-cfg. What other sections set must not stand in
-	// harbor.cfg with another value. With secrets, ssl_cert and ssl_cert_key are
-	// not used: nginx has them from the Secret.
+	// harbor.cfg with another value. With secrets, its passwords and certificate
+	// are not used: pods have them from Secrets.
 	HarborCfg *applyharborcfg.ApplyHarborCfg `yaml:"harborCfg"`
 	// The settings of set-replicas.
 	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
@@ -106,10 +106,15 @@ func (h *HarborHA) sections() []section {
 	return append(all, section{"validate", &h.Validation})
 }
 
-// decided are the keys of harbor.cfg that the sections endpoint, database and
-// redis set. Those of Redis came with later Harbors.
+// decided are the keys of harbor.cfg that the sections endpoint, database,
+// redis and secrets set. Those of Redis came with later Harbors.
 func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 	decided := map[string]applyharborcfg.Decision{}
+	if h.Secrets != nil {
+		for _, name := range []string{"db_password", "email_password", "harbor_admin_password", "ldap_search_pwd"} {
+			decided[name] = applyharborcfg.Decision{Field: "spec.secrets"}
+		}
+	}
 	if h.Endpoint != nil {
 		if u, err := url.Parse(h.Endpoint.URL); err == nil {
 			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: u.Host}
