@@ -23,13 +23,15 @@ type checker struct {
 
 	environments map[string]kube.Environment // by the place of the container
 	registries   map[*yaml.RNode]registry
+	nginxes      map[*yaml.RNode]nginx
+	binder       *kube.Binder
 	storage      []claimUse
 	autoscalers  []*yaml.RNode
 }
 
 func newChecker(list *framework.ResourceList, v version, all []harbor.Component) *checker {
-	k := &checker{list: list, version: v, all: all,
-		environments: map[string]kube.Environment{}, registries: map[*yaml.RNode]registry{}}
+	k := &checker{list: list, version: v, all: all, binder: kube.NewBinder(list),
+		environments: map[string]kube.Environment{}, registries: map[*yaml.RNode]registry{}, nginxes: map[*yaml.RNode]nginx{}}
 	for _, obj := range list.Items {
 		if obj.GetKind() == "HorizontalPodAutoscaler" && krm.Editable(obj) {
 			k.autoscalers = append(k.autoscalers, obj)
@@ -54,8 +56,8 @@ func (k *checker) old(names ...string) []harbor.Component {
 // that belong to the same Harbor.
 func (k *checker) beside(c harbor.Component, name string) []harbor.Component {
 	var found []harbor.Component
-	for _, other := range k.old(name) {
-		if other.GetNamespace() == c.GetNamespace() {
+	for _, other := range k.all {
+		if other.Name() == name && other.GetNamespace() == c.GetNamespace() {
 			found = append(found, other)
 		}
 	}
@@ -161,11 +163,36 @@ func (k *checker) scale(w kube.Workload) scale {
 	return s
 }
 
+// peers are the other workloads of the component that have pods behind the same
+// Service: together they are replicas too.
+func (k *checker) peers(c harbor.Component) []harbor.Component {
+	services := kube.Services(k.list, c.Workload)
+	return slices.DeleteFunc(k.beside(c, c.Name()), func(other harbor.Component) bool {
+		together := slices.ContainsFunc(services, func(s *yaml.RNode) bool { return slices.Contains(kube.Services(k.list, other.Workload), s) })
+		return other.RNode == c.RNode || !together || k.scale(other.Workload).n == 0 || k.scale(c.Workload).n == 0
+	})
+}
+
+// replicas counts the replicas of the component, those of its peers included.
+func (k *checker) replicas(c harbor.Component) scale {
+	s := k.scale(c.Workload)
+	for _, other := range k.peers(c) {
+		s.n += k.scale(other.Workload).n
+		s.word += " beside " + krm.Name(other.RNode)
+	}
+	return s
+}
+
 func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// hasAny says whether the mapping at the path has one of the fields.
+func hasAny(obj *yaml.RNode, at krm.Path, fields ...string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return krm.Lookup(obj, at.Append(f)...) != nil })
 }
 
 // place is a field of an object.

@@ -23,7 +23,7 @@ func (k *checker) checkStore(c harbor.Component) {
 	if minor, ok := c.Release(); ok && minor >= 4 && c.Setting(env, harbor.StoreDriver).Text != "json" {
 		return // the database
 	}
-	s := k.scale(c.Workload)
+	s := k.replicas(c)
 	store := c.Setting(env, harbor.StorePath)
 	reset := c.Setting(env, harbor.Reset)
 	if !store.Known || !reset.Known {
@@ -32,10 +32,14 @@ func (k *checker) checkStore(c harbor.Component) {
 	}
 	at := k.of(reset, c.Container, harbor.Reset)
 	kept := k.outlives(c, store.Text)
+	m, _ := c.MountOf(store.Text)
+	together := kept && !m.Template && len(k.peers(c)) == 0 && !hasAny(c.RNode, m.Volume, "hostPath")
 	switch resets := reset.Text == "true"; {
+	case s.n > 1 && !resets && together:
+		k.error(at.obj, at.path, "is not \"true\" and %s of the adminserver write the settings to one file, each without knowing of the others: what one has written is lost", s.word).is(shown(reset)).want("true")
 	case s.n > 1 && !resets:
 		k.error(at.obj, at.path, "is not \"true\" and there are %s of the adminserver: each has settings of its own, and which one is asked is chance", s.word).is(shown(reset)).want("true")
-	case s.n > 1:
+	case s.n > 1 && !together:
 		k.warn(at.obj, at.path, "settings that are changed in the portal reach one of %s of the adminserver and are gone with it: change them in the manifests", s.word).is(shown(reset))
 	case resets && kept:
 		k.warn(at.obj, at.path, "settings that are changed in the portal are kept on a volume, but discarded when the adminserver starts").is(shown(reset)).want("false")

@@ -2,6 +2,7 @@ package validateha
 
 import (
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,36 +105,59 @@ func (k *checker) entries(c harbor.Component) []harbor.Component {
 	})
 }
 
-// nginx reads the configuration of an nginx; false when it cannot be seen.
-func (k *checker) nginx(n harbor.Component) ([]harbor.Directive, place, bool) {
-	found := n.At(k.list, harbor.NginxConf)
-	at := k.of(found.Value, n.Container, "")
-	if found.State != kube.Present || !found.Value.Known {
-		return nil, at, false
+// nginx is the configuration of an nginx.
+type nginx struct {
+	directives []harbor.Directive // none when not all of it can be seen
+	place
+	unclear string // what cannot be looked at, and why
+}
+
+// nginx reads the configuration of an nginx.
+func (k *checker) nginx(n harbor.Component) nginx {
+	if conf, ok := k.nginxes[n.RNode]; ok {
+		return conf
 	}
-	all, err := harbor.ParseNginx(found.Value.Text)
-	return all, at, err == nil
+	found := n.At(k.list, harbor.NginxConf)
+	conf := nginx{place: k.of(found.Value, n.Container, "")}
+	if found.State == kube.Present && found.Value.Known {
+		all, err := harbor.ParseNginx(found.Value.Text)
+		if err != nil {
+			conf.unclear = err.Error()
+		}
+		harbor.All(all, "include", func(d harbor.Directive, _ []harbor.Directive) {
+			if path.Base(d.Arg(0)) != "mime.types" {
+				conf.unclear = "includes " + d.Arg(0)
+			}
+		})
+		if conf.unclear == "" {
+			conf.directives = all
+		}
+	}
+	k.nginxes[n.RNode] = conf
+	return conf
 }
 
 func (k *checker) servesTLS(n harbor.Component) bool {
-	all, _, _ := k.nginx(n)
-	return harbor.ServesTLS(all)
+	return harbor.ServesTLS(k.nginx(n).directives)
 }
 
 // checkServerName compares names without ports, as nginx does.
 func (k *checker) checkServerName(n harbor.Component, u *url.URL) {
-	all, at, ok := k.nginx(n)
-	if !ok || n.Generation() != 1 {
+	conf := k.nginx(n)
+	if n.Generation() != 1 {
 		return
 	}
+	if conf.unclear != "" {
+		k.note(conf.obj, conf.path, "nginx.conf is not looked at, it %s: check that it answers for %s", conf.unclear, u.Host)
+	}
 	var names []string
-	harbor.All(all, "server_name", func(d harbor.Directive, _ []harbor.Directive) { names = append(names, d.Args...) })
+	harbor.All(conf.directives, "server_name", func(d harbor.Directive, _ []harbor.Directive) { names = append(names, d.Args...) })
 	fits := slices.ContainsFunc(names, func(name string) bool {
 		host, _, _ := strings.Cut(name, ":")
 		return strings.EqualFold(host, u.Hostname()) || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "~") || strings.Contains(name, "*") || name == ""
 	})
 	if len(names) > 0 && !fits {
-		k.warn(at.obj, at.path, "server_name is %s and %s %s://%s: it answers as the only server, but not beside another one", strings.Join(names, " "), endpoint, u.Scheme, u.Host).
+		k.warn(conf.obj, conf.path, "server_name is %s and %s %s://%s: it answers as the only server, but not beside another one", strings.Join(names, " "), endpoint, u.Scheme, u.Host).
 			is(strings.Join(names, " ")).want(u.Host)
 	}
 }
@@ -150,7 +174,7 @@ func (k *checker) checkEntry(n harbor.Component, u *url.URL, at place) {
 	})
 	reachable := slices.ContainsFunc(services, func(s *yaml.RNode) bool {
 		return krm.Text(s, "spec", "type") == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0
-	})
+	}) || onNode(n)
 	switch {
 	case routed || reachable:
 	case len(ported) > 0:
@@ -160,6 +184,13 @@ func (k *checker) checkEntry(n harbor.Component, u *url.URL, at place) {
 	default:
 		k.note(services[0], krm.Path{"spec", "type"}, "leads to Harbor from inside the cluster only, and no Ingress or route is among the resources: check that clients reach it")
 	}
+}
+
+// onNode says whether an nginx has a port of its node without a Service.
+func onNode(n harbor.Component) bool {
+	return krm.Text(n.RNode, n.Pod.Append("hostNetwork")...) == "true" || slices.ContainsFunc(krm.Elements(n.RNode, n.Path.Append("ports")...), func(port *yaml.Node) bool {
+		return krm.Text(yaml.NewRNode(port), "hostPort") != ""
+	})
 }
 
 // checkNoEntry reports that nobody leads to nginx: an error where there is a
@@ -202,12 +233,26 @@ func (k *checker) checkPort(n harbor.Component, services []*yaml.RNode, u *url.U
 		}
 	}
 	s := services[0]
-	if len(numbers) == 0 {
-		k.warn(s, krm.Path{"spec", "ports", 0, "nodePort"}, "is not set: Kubernetes chooses one, and %s has port %s", endpoint, port(u)).want(number(port(u)))
-		return
+	switch {
+	case len(numbers) == 0:
+		f := k.warn(s, krm.Path{"spec", "ports", 0, "nodePort"}, "is not set: Kubernetes chooses one, and %s has port %s", endpoint, port(u))
+		if isNodePort(port(u)) {
+			f.want(number(port(u)))
+		}
+	case isNodePort(port(u)):
+		k.error(at.obj, at.path, "has port %s, but %s is reached on node port %s: docker login follows an address that nobody answers (harbor#1994)", port(u), krm.Name(s), strings.Join(numbers, ", ")).
+			is(u.Scheme + "://" + u.Host)
+	default:
+		k.warn(at.obj, at.path, "has port %s, but %s is reached on node port %s: nobody answers docker login (harbor#1994), unless a load balancer before the nodes leads from one to the other", port(u), krm.Name(s), strings.Join(numbers, ", ")).
+			is(u.Scheme + "://" + u.Host)
 	}
-	k.error(at.obj, at.path, "has port %s, but %s is reached on node port %s: docker login follows an address that nobody answers (harbor#1994)", port(u), krm.Name(s), strings.Join(numbers, ", ")).
-		is(u.Scheme + "://" + u.Host)
+}
+
+// isNodePort says whether Kubernetes gives the port to Services, unless it is
+// told otherwise (--service-node-port-range of kube-apiserver).
+func isNodePort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= 30000 && n <= 32767
 }
 
 // number is a port as YAML has it.
@@ -222,10 +267,7 @@ func number(text string) any {
 // the port that it leads to.
 func (k *checker) checkScheme(n harbor.Component, service *yaml.RNode, i int, u *url.URL, at place) {
 	target := k.target(n.Workload, service, i)
-	all, _, ok := k.nginx(n)
-	if !ok {
-		return
-	}
+	all := k.nginx(n).directives
 	listens, tls := false, false
 	harbor.All(all, "listen", func(d harbor.Directive, _ []harbor.Directive) {
 		if listenPort(d) == target {
@@ -277,8 +319,7 @@ func (k *checker) checkNodePort(s *yaml.RNode, at krm.Path, taken map[string]*ya
 	if protocol == "" {
 		protocol = "TCP"
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 30000 || n > 32767 {
+	if !isNodePort(text) {
 		k.error(s, path, "%s is outside 30000-32767, which Kubernetes refuses unless it is told otherwise", text).is(number(text))
 	}
 	if first, ok := taken[text+protocol]; ok {

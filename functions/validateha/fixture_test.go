@@ -85,7 +85,7 @@ func (m *manifests) text() string {
 // -rc, a ConfigMap harbor-COMPONENT-config.
 func (m *manifests) object(kind, name string) *yaml.RNode {
 	for _, obj := range m.items {
-		workload := kind == "Workload" && slices.Contains([]string{"ReplicationController", "Deployment", "DaemonSet"}, obj.GetKind())
+		workload := kind == "Workload" && slices.Contains([]string{"ReplicationController", "Deployment", "DaemonSet", "StatefulSet"}, obj.GetKind())
 		if obj.GetName() == name && (obj.GetKind() == kind || workload) {
 			return obj
 		}

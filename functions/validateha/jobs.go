@@ -1,6 +1,8 @@
 package validateha
 
 import (
+	"slices"
+
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
@@ -24,7 +26,10 @@ func (k *checker) checkJobService(c harbor.Component) {
 		return // its queue is in Redis (harbor#4632)
 	}
 	s := k.scale(c.Workload)
-	all := k.beside(c, harbor.JobService)
+	if s.n == 0 {
+		return // as the old one beside the new one
+	}
+	all := slices.DeleteFunc(k.beside(c, harbor.JobService), func(other harbor.Component) bool { return k.scale(other.Workload).n == 0 })
 	strategy := krm.Path{"spec", "strategy", "type"}
 	switch {
 	case s.n == everywhere:

@@ -111,7 +111,7 @@ func namespaced(m *manifests) bool {
 func add(more string) change {
 	return func(m *manifests) bool {
 		text := more
-		if ns := m.items[0].GetNamespace(); ns != "" && !strings.Contains(more, "kind: StorageClass") {
+		if ns := m.items[0].GetNamespace(); ns != "" && !strings.Contains(more, "kind: StorageClass") && !strings.Contains(more, "kind: PersistentVolume\n") {
 			text = strings.Replace(more, "metadata: {", "metadata: {namespace: "+ns+", ", 1)
 		}
 		m.add(text)
@@ -256,6 +256,8 @@ var mutations = []mutation{
 	{"config not mounted", "L01", e, cut("Workload", "registry-rc", inPod("volumeMounts", 0)...)},
 	{"mount has a wrong subPath", "L01", e, put("Workload", "registry-rc", "conf", inPod("volumeMounts", 0, "subPath")...)},
 	{"config is no YAML", "L01", e, inConfig("version: 0.1", "version: [")},
+	{"config of another version", "L01", e, inConfig("version: 0.1", "version: 0.2")},
+	{"config without version", "L01", e, inConfig("version: 0.1", "#")},
 	{"config from an emptyDir", "L01", e, both(cut("Workload", "registry-rc", inPod("volumeMounts", 0)...), put("Workload", "registry-rc", "other", inPod("volumeMounts", 0, "name")...))},
 
 	{"certificate elsewhere", "L02", e, inConfig("rootcertbundle: /etc/registry/root.crt", "rootcertbundle: /etc/docker/registry/root.crt")},
@@ -280,6 +282,16 @@ var mutations = []mutation{
 	{"images in an emptyDir", "L04", e, both(cut("Workload", "registry-rc", volume(1, "persistentVolumeClaim")...), put("Workload", "registry-rc", mapping(), volume(1, "emptyDir")...))},
 	{"images in a hostPath", "L04", e, both(cut("Workload", "registry-rc", volume(1, "persistentVolumeClaim")...), put("Workload", "registry-rc", mapping("path", "/data"), volume(1, "hostPath")...))},
 	{"images in memory", "L04", e, both(inConfig("filesystem:\n", "inmemory:\n"), inConfig("rootdirectory: /storage", "#"))},
+	{"images in memory by variable", "L04", e, give("registry", "REGISTRY_STORAGE", "inmemory")},
+	{"images nowhere", "L04", e, both(inConfig("filesystem:\n", "redirect:\n"), inConfig("rootdirectory: /storage", "disable: true"))},
+	{"images in two storages", "L04", e, inConfig("filesystem:\n", "s3:\n    bucket: images\n  filesystem:\n")},
+	{"images in two storages by variable", "L04", e, give("registry", "REGISTRY_STORAGE_S3_BUCKET", "images")},
+	{"images in a folder of each pod", "L04", e, both(cut("Workload", "registry-rc", inPod("env")...), give("registry", "REGISTRY_HTTP_SECRET", "http-secret"),
+		put("Workload", "registry-rc", mapping("name", "POD", "valueFrom", krm.Map("fieldRef", krm.Map("fieldPath", "metadata.name"))), inPod("env", 1)...),
+		put("Workload", "registry-rc", "images/$(POD)", inPod("volumeMounts", 1, "subPathExpr")...))},
+	{"images on NFS read-only", "L04", e, both(cut("Workload", "registry-rc", volume(1, "persistentVolumeClaim")...),
+		put("Workload", "registry-rc", mapping("server", "nfs.example.com", "path", "/", "readOnly", true), volume(1, "nfs")...))},
+	{"a second registry on another claim", "L04", e, both(beside("registry"), set("Workload", "registry-2", "log-pvc", volume(1, "persistentVolumeClaim", "claimName")...))},
 	{"claim ReadWriteOnce", "L04", e, set("PersistentVolumeClaim", "registry-pvc", list("ReadWriteOnce"), claimModes...)},
 	{"claim ReadWriteOncePod", "L04", e, set("PersistentVolumeClaim", "registry-pvc", list("ReadWriteOncePod"), claimModes...)},
 	{"claim ReadOnlyMany", "L04", e, set("PersistentVolumeClaim", "registry-pvc", list("ReadOnlyMany"), claimModes...)},
@@ -287,6 +299,7 @@ var mutations = []mutation{
 	{"volume on the node", "L04", e, source("registry-pv", "hostPath", mapping("path", "/data"))},
 	{"volume on a local disk", "L04", e, source("registry-pv", "local", mapping("path", "/data"))},
 	{"volume on a disk", "L04", e, source("registry-pv", "awsElasticBlockStore", mapping("volumeID", "v"))},
+	{"volume on iSCSI", "L04", e, source("registry-pv", "iscsi", mapping("targetPortal", "p", "iqn", "i", "lun", 0))},
 	{"volume of a disk driver", "L04", e, set("PersistentVolume", "registry-pv", "rbd.csi.ceph.com", "spec", "csi", "driver")},
 	{"volume read-only", "L04", e, both(set("PersistentVolume", "registry-pv", "cephfs.csi.ceph.com", "spec", "csi", "driver"), put("PersistentVolume", "registry-pv", true, "spec", "csi", "readOnly"))},
 	{"old volume read-only", "L04", e, set("PersistentVolume", "registry-pv", true, "spec", "cephfs", "readOnly")},
@@ -314,6 +327,7 @@ var mutations = []mutation{
 	{"cache of each replica", "L06", w, inConfig("layerinfo: redis", "layerinfo: inmemory")},
 
 	{"no _REDIS_URL", "L07", e, unset("ui", "_REDIS_URL")},
+	{"two uis without _REDIS_URL", "L07", e, both(unset("ui", "_REDIS_URL"), set("Workload", "ui-rc", 1, "spec", "replicas"), beside("ui"))},
 	{"empty _REDIS_URL", "L07", e, give("ui", "_REDIS_URL", "")},
 	{"_REDIS_URL is a URL", "L07", e, give("ui", "_REDIS_URL", "redis://redis.example.com:6379/11")},
 	{"_REDIS_URL without port", "L07", e, give("ui", "_REDIS_URL", "redis.example.com,100,,11")},
@@ -359,11 +373,7 @@ var mutations = []mutation{
 	{"placeholder in a Secret", "L09", w, secretValue("UI_SECRET", constant("CHANGE-ME-PLEASE"))},
 
 	{"two jobservices", "L10", e, set("Workload", "jobservice-rc", 2, "spec", "replicas")},
-	{"a second jobservice", "L10", e, func(m *manifests) bool {
-		second := m.object("Workload", "jobservice-rc").Copy()
-		m.items = append(m.items, second)
-		return second.SetName("jobservice-2") == nil
-	}},
+	{"a second jobservice", "L10", e, beside("jobservice")},
 	{"jobservice scaled by itself", "L10", e, func(m *manifests) bool {
 		obj := m.object("Workload", "jobservice-rc")
 		return add(fmt.Sprintf("apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: j}\nspec:\n  scaleTargetRef: {kind: %s, name: jobservice-rc}\n  maxReplicas: 3\n", obj.GetKind()))(m)
@@ -409,6 +419,7 @@ var mutations = []mutation{
 	{"no Service leads to nginx", "L13", e, set("Service", "nginx", "nginx", "spec", "selector", "name")},
 	{"nginx speaks https", "L13", e, text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 80 ssl;", "data", "config")},
 	{"no node port", "L13", w, cut("Service", "nginx", "spec", "ports", 0, "nodePort")},
+	{"address of a load balancer", "L13", w, both(set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
 	{"another server_name", "L13", w, text("ConfigMap", "harbor-nginx-config", "server_name hub.example.com:31777", "server_name reg.mydomain.com", "data", "config")},
 
 	{"claim too large", "L14", e, set("PersistentVolumeClaim", "registry-pvc", "6Gi", request...)},
@@ -447,6 +458,8 @@ var mutations = []mutation{
 		log := m.object("PersistentVolume", "log-pv")
 		return set("PersistentVolume", "registry-pv", krm.Text(log, handle...), handle...)(m)
 	}},
+	{"volume of a pool", "L14", w, both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "pool", "spec", "storageClassName"), add(nfs("a", "5Gi")), add(nfs("b", "5Gi")))},
+	{"class of a volume by default", "L14", w, both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"), set("PersistentVolume", "registry-pv", "cephfs", "spec", "storageClassName"))},
 	{"no file system", "L14", w, cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "fsName")},
 
 	{"no probe", "L15", w, cut("Workload", "ui-rc", inPod("readinessProbe")...)},
@@ -478,6 +491,9 @@ var mutations = []mutation{
 		return prefixed(m.object("ConfigMap", "harbor-ui-config")) == nil
 	})},
 
+	{"ReplicationController and a hash", "L16", w, of(func(m *manifests) bool { return !isDeployed(m) },
+		put("ConfigMap", "harbor-ui-config", "enabled", "metadata", "annotations", "internal.config.kubernetes.io/needsHashSuffix"))},
+
 	{"Service renamed", "L17", e, set("Service", "ui", "harbor-ui", "metadata", "name")},
 	{"Service in another namespace", "L17", e, of(namespaced, set("Service", "adminserver", "other", "metadata", "namespace"))},
 	{"Service of another port", "L17", e, set("Service", "registry", 5005, port0...)},
@@ -495,7 +511,27 @@ var mutations = []mutation{
 	{"notifications to nobody", "L17", e, inConfig("url: http://ui/", "url: http://portal/")},
 	{"upstream of nobody", "L17", e, text("ConfigMap", "harbor-nginx-config", "server registry:5000;", "server registri:5000;", "data", "config")},
 	{"upstream of another port", "L17", e, text("ConfigMap", "harbor-nginx-config", "server ui:80;", "server ui:8080;", "data", "config")},
+	{"network of the node", "L17", w, put("Workload", "ui-rc", true, "spec", "template", "spec", "hostNetwork")},
+	{"resolver of the node", "L17", w, put("Workload", "nginx-rc", "Default", "spec", "template", "spec", "dnsPolicy")},
 	{"no Service", "L17", w, drop("Service", "jobservice")},
+}
+
+// beside adds a second workload of the component.
+func beside(component string) change {
+	return func(m *manifests) bool {
+		second := m.object("Workload", component+"-rc").Copy()
+		m.items = append(m.items, second)
+		return second.SetName(component+"-2") == nil
+	}
+}
+
+// nfs is a volume of class pool.
+func nfs(name, size string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: PersistentVolume
+metadata: {name: %s}
+spec: {storageClassName: pool, accessModes: [ReadWriteMany], capacity: {storage: %s}, nfs: {server: nfs.example.com, path: /%[1]s}}
+`, name, size)
 }
 
 const mysql = `apiVersion: v1
@@ -590,6 +626,18 @@ func TestMutations(t *testing.T) {
 		}
 	}
 	compareGolden(t, "../../testdata/validate-ha/mutations.txt", golden)
+}
+
+// TestTwoMistakes checks that a mistake does not hide behind another one that
+// several callers come across.
+func TestTwoMistakes(t *testing.T) {
+	m := starts(t)["ha"].copy()
+	both(text("ConfigMap", "harbor-nginx-config", "server registry:5000;", "server registry:5005;", "data", "config"),
+		text("ConfigMap", "harbor-nginx-config", "server ui:80;", "server ui:8080;", "data", "config"))(m)
+	errors := startingWith(m.validate(today), "error L17 ")
+	if len(errors) != 2 {
+		t.Errorf("want errors of Service registry and Service ui, found:\n%s", strings.Join(errors, "\n"))
+	}
 }
 
 // outdated says whether a mistake is none on Kubernetes 1.7.

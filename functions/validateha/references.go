@@ -40,12 +40,16 @@ type use struct {
 	kube.Source
 }
 
-// checkRenamed looks at references by a name from before a namePrefix. kustomize
-// changes those to ConfigMaps and Secrets later, but not in
-// ReplicationControllers.
+// checkRenamed looks at references by a name from before a namePrefix or the hash
+// of a generator. kustomize changes those to ConfigMaps and Secrets later, but
+// not in ReplicationControllers.
 func (k *checker) checkRenamed(w kube.Workload, s kube.Source) {
-	if s.Object.GetName() != s.Name && w.GetKind() == "ReplicationController" && s.Kind != "PersistentVolumeClaim" {
+	switch {
+	case w.GetKind() != "ReplicationController" || s.Kind == "PersistentVolumeClaim":
+	case s.Object.GetName() != s.Name:
 		k.warn(w.RNode, nil, "refers to %s %s, which is now called %s: kustomize does not change references in a ReplicationController", s.Kind, s.Name, s.Object.GetName())
+	case kube.GetsHash(s.Object):
+		k.warn(w.RNode, nil, "refers to %s %s, to whose name kustomize will add a hash: it does not change references in a ReplicationController, set disableNameSuffixHash in the generator", s.Kind, s.Name)
 	}
 }
 

@@ -2,6 +2,7 @@ package validateha
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -52,13 +53,45 @@ var registryStarts = Rule{
 	},
 }
 
+var registrySecret = Rule{
+	ID: "L05", Severity: framework.Error,
+	What: "All replicas of the registry have the same http.secret, and nobody else knows it.",
+	Why:  "Where it is empty each process makes up its own, and a push that goes to two replicas fails (distribution v2.6.2 registry/handlers/app.go, configureSecret).",
+	Do:   "Set REGISTRY_HTTP_SECRET from a Secret; move-secrets does.",
+	check: func(k *checker) {
+		for _, c := range k.old(harbor.Registry) {
+			if r := k.registry(c); r.readable {
+				k.checkHTTPSecret(r)
+			}
+		}
+	},
+}
+
+var registryCache = Rule{
+	ID: "L06", Severity: framework.Error,
+	What: "Replicas of the registry do not each have a cache of their own.",
+	Why:  "With inmemory a replica serves what another one has deleted; with redis and no address the registry panics at its start (distribution v2.6.2 registry/handlers/app.go; harbor v1.4.0 make/common/templates/registry/config_ha.yml takes redis).",
+	Do:   "Set storage.cache to redis together with redis.addr, or leave the cache out.",
+	check: func(k *checker) {
+		for _, c := range k.old(harbor.Registry) {
+			if r := k.registry(c); r.readable {
+				k.checkCache(r)
+			}
+		}
+	},
+}
+
 // Where the builds of the image look for their configuration: those with a chown
 // in the entrypoint, since 6f335bdb1a of harbor (2017-11-02), at the first.
 const (
 	registryDir    = "/etc/registry"
 	oldRegistryDir = "/etc/docker/registry"
 	configFile     = "config.yml"
+	chowns         = "registry:2.6.2-photon"
 )
+
+// configVersion is the only one (distribution v2.6.2 configuration).
+const configVersion = "0.1"
 
 // imageConfigs are where images have a configuration of their own.
 var imageConfigs = []string{registryDir + "/" + configFile, oldRegistryDir + "/" + configFile}
@@ -149,11 +182,18 @@ func (r registry) words(field string) []string {
 	return all
 }
 
-// photon says whether the image is one of Harbor's, named by a tag: a digest may
-// be any build, and some early ones look elsewhere.
+// photon says whether the image is one of Harbor's that read the configuration in
+// registryDir. A digest may be any build, and those before 2.6.2 look elsewhere.
 func (r registry) photon() bool {
 	name, tag, _ := strings.Cut(path.Base(r.Image()), ":")
-	return !strings.Contains(r.Image(), "@") && (name == "registry-photon" || name == "registry" && strings.HasSuffix(tag, "-photon"))
+	return !strings.Contains(r.Image(), "@") && (name == "registry-photon" || name+":"+tag == chowns)
+}
+
+// bare says whether the image brings no files for Harbor: not so sure of one that
+// somebody has built.
+func (r registry) bare() bool {
+	name, _, _ := strings.Cut(path.Base(strings.Split(r.Image(), "@")[0]), ":")
+	return name == "registry" || name == "registry-photon"
 }
 
 func (k *checker) checkConfigPath(r registry) {
@@ -163,6 +203,8 @@ func (k *checker) checkConfigPath(r registry) {
 		k.note(r.RNode, r.Path.Append("image"), "which configuration this image reads cannot be seen: check that it is the mounted one, or name that in args").is(r.Image())
 	case r.at.State == kube.Unsure:
 		k.note(r.RNode, r.at.Mount.Path.Append("mountPath"), "what is in this volume cannot be seen: check that it holds %s", path.Base(r.reads))
+	case r.at.State == kube.Absent && !r.bare():
+		k.note(r.RNode, r.Path.Append("volumeMounts"), "no mount brings %s: check that the image does", r.reads)
 	case r.at.State == kube.Absent && !slices.Contains(imageConfigs, r.reads):
 		f := k.error(r.RNode, r.Path.Append("args"), "the registry is told to read %s, which no mount brings: it does not start", r.reads).is(r.reads)
 		if elsewhere {
@@ -176,6 +218,8 @@ func (k *checker) checkConfigPath(r registry) {
 		k.note(r.RNode, r.at.Mount.Path, "config.yml comes from %s, which is not among the resources: its content is not checked", sources(r.at.Value.Unseen))
 	case r.broken != nil:
 		k.error(r.obj, r.path, "is no configuration of a registry: %s", message(r.broken))
+	case r.readable && r.config.Text("version") != configVersion:
+		k.error(r.obj, r.path, "config.yml has version %q, want %s: the registry does not start", r.config.Text("version"), configVersion)
 	}
 }
 
@@ -232,6 +276,8 @@ func (k *checker) checkCertificate(r registry) {
 		k.note(r.RNode, found.Mount.Path, "auth.token.rootcertbundle is %s, and what is in this volume cannot be seen: check that it holds that file", shown(v))
 	case r.file != r.reads && path.Dir(v.Text) == path.Dir(r.reads):
 		// It moves with the mount of the config, which is reported already.
+	case !r.bare():
+		k.note(at.obj, at.path, "auth.token.rootcertbundle is %s, which no mount brings: check that the image does", shown(v))
 	default:
 		f := k.error(at.obj, at.path, "auth.token.rootcertbundle is %s, which no mount brings: the registry does not start", shown(v)).is(shown(v))
 		if beside := path.Join(path.Dir(r.file), path.Base(v.Text)); r.At(k.list, beside).State == kube.Present {
@@ -242,24 +288,49 @@ func (k *checker) checkCertificate(r registry) {
 
 func (k *checker) checkEntrypoint(r registry) {
 	certain, possible := k.version.readOnlyConfig()
-	name, tag, _ := strings.Cut(path.Base(strings.Split(r.Image(), "@")[0]), ":")
-	chowns := name == "registry" && tag == "2.6.2-photon"
+	image, _, _ := strings.Cut(path.Base(r.Image()), "@")
 	command := r.words("command")
 	byEntrypoint := len(command) == 0 || path.Base(command[0]) == "entrypoint.sh"
-	if !possible || !chowns || !byEntrypoint {
+	if !possible || image != chowns || !byEntrypoint {
 		return
 	}
-	for _, d := range r.Delivered(k.list) {
-		if !strings.HasPrefix(d.Path, registryDir+"/") {
-			continue
-		}
+	readOnly := slices.ContainsFunc(r.Mounts(), func(m kube.Mount) bool {
+		at := path.Clean(m.MountPath)
+		return (at == registryDir || strings.HasPrefix(at, registryDir+"/")) && hasAny(r.RNode, m.Volume, "configMap", "secret", "projected", "downwardAPI")
+	})
+	if readOnly {
 		say := k.error
 		if !certain {
 			say = k.warn
 		}
 		say(r.RNode, r.Path.Append("command"), "leaves the start to the image's entrypoint, which does a chown on %s, and Kubernetes %s mounts that read-only: the registry never starts (harbor#4496)", registryDir, k.version).
 			want([]string{"/usr/bin/registry"})
-		return
+	}
+}
+
+func (k *checker) checkHTTPSecret(r registry) {
+	v, at := r.get("http", "secret"), r.placeOf("http", "secret")
+	s := k.replicas(r.Component)
+	switch {
+	case v.Text == "" && s.n > 1:
+		k.error(at.obj, at.path, "the registry has no http.secret and %s: each makes up its own, and a push that goes to two of them fails", s.word)
+	case v.Text == "placeholder" || harbor.Placeholder(v.Text):
+		k.warn(at.obj, at.path, "http.secret of the registry is a placeholder that everybody knows: with it uploads of others can be taken over")
+	}
+}
+
+func (k *checker) checkCache(r registry) {
+	setting := []string{"storage", "cache", "blobdescriptor"}
+	if r.get(setting...).Text == "" {
+		setting[2] = "layerinfo" // its old name
+	}
+	v, at := r.get(setting...), r.placeOf(setting...)
+	s := k.replicas(r.Component)
+	switch {
+	case v.Text == "inmemory" && s.n > 1:
+		k.warn(at.obj, at.path, "%s is inmemory and there are %s: each serves for a while what another one has deleted", strings.Join(setting, "."), s.word)
+	case v.Text == "redis" && r.get("redis", "addr").Text == "":
+		k.error(at.obj, at.path, "%s is redis, but redis.addr is not set: the registry panics when it starts", strings.Join(setting, "."))
 	}
 }
 
@@ -307,18 +378,34 @@ func variableOf(setting []string) string {
 	return "REGISTRY_" + strings.ToUpper(strings.Join(setting, "_"))
 }
 
-// driver is the storage driver, "" when there is none.
-func (r registry) driver() string {
-	for _, d := range storageDrivers {
-		byVariable := slices.ContainsFunc(r.env.Names(), func(name string) bool {
-			return strings.HasPrefix(name, variableOf([]string{"storage", d})+"_")
-		})
-		if r.config.Lookup("storage", d) != nil || r.config.Text("storage") == d || byVariable {
-			return d
+// drivers are the storage drivers that are configured, of which there has to be
+// one; it is false when that cannot be known. Like the registry, they take what
+// is no other setting for a driver (distribution v2.6.2 configuration, Storage).
+func (r registry) drivers() ([]string, bool) {
+	found := map[string]bool{}
+	switch v, set := r.variable([]string{"storage"}); {
+	case !r.readable:
+		return nil, false
+	case set && v.Known && !strings.ContainsAny(v.Text, ":{"):
+		found[v.Text] = true
+	case set:
+		return nil, false
+	case r.config.Text("storage") != "":
+		found[r.config.Text("storage")] = true
+	case r.config.Lookup("storage") != nil:
+		for name := range krm.Strings(yaml.NewRNode(r.config.Lookup("storage"))) {
+			found[name] = true
 		}
 	}
-	return ""
+	for _, name := range r.env.Names() {
+		if rest, ok := strings.CutPrefix(name, variableOf([]string{"storage", ""})); ok {
+			driver, _, _ := strings.Cut(strings.ToLower(rest), "_")
+			found[driver] = true
+		}
+	}
+	for _, other := range []string{"maintenance", "cache", "delete", "redirect", "tag", ""} {
+		delete(found, other)
+	}
+	_, open := r.env.Get(variableOf([]string{"storage"}))
+	return slices.Sorted(maps.Keys(found)), len(found) > 0 || !open
 }
-
-// storageDrivers are those of distribution v2.6.2 and some of its builds.
-var storageDrivers = []string{"filesystem", "inmemory", "s3", "s3aws", "s3goamz", "swift", "gcs", "azure", "oss", "rados"}

@@ -97,7 +97,7 @@ func budgets(obj *yaml.RNode, w kube.Workload) bool {
 func (k *checker) checkBudget(obj *yaml.RNode) {
 	for _, c := range k.all {
 		s := k.scale(c.Workload)
-		if !budgets(obj, c.Workload) || s.n == everywhere {
+		if !budgets(obj, c.Workload) || s.n == everywhere || s.n == 0 {
 			continue
 		}
 		for _, field := range []string{"minAvailable", "maxUnavailable"} {

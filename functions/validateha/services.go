@@ -35,12 +35,16 @@ var services = Rule{
 // once reports an error of a Service, unless one of the field is reported: many
 // call it.
 func (k *checker) once(s *yaml.RNode, path krm.Path, format string, args ...any) finding {
-	f := k.error(s, path, format, args...)
+	return k.first(k.error(s, path, format, args...))
+}
+
+// first takes the finding back when there is one of the field already.
+func (k *checker) first(f finding) finding {
 	last := len(k.list.Results) - 1
 	known := slices.ContainsFunc(k.list.Results[:last], func(r *framework.Result) bool {
 		return r.Tags["rule"] == k.rule.ID && sameField(r, f.Result)
 	})
-	if known {
+	if known && k.list.Results[last] == f.Result { // report has not taken it back
 		k.list.Results = k.list.Results[:last]
 	}
 	return f
@@ -123,18 +127,15 @@ var locations = []string{"/", "/v2/", "/service/", "/api/", "/c/"}
 
 // proxied are the addresses that nginx passes requests on to.
 func (k *checker) proxied(n harbor.Component) []call {
-	directives, at, ok := k.nginx(n)
-	if !ok {
-		return nil
-	}
+	conf := k.nginx(n)
 	upstreams := map[string][]string{}
-	harbor.All(directives, "upstream", func(d harbor.Directive, _ []harbor.Directive) {
+	harbor.All(conf.directives, "upstream", func(d harbor.Directive, _ []harbor.Directive) {
 		harbor.All(d.Block, "server", func(s harbor.Directive, _ []harbor.Directive) {
 			upstreams[d.Arg(0)] = append(upstreams[d.Arg(0)], s.Arg(0))
 		})
 	})
 	var all []call
-	harbor.All(directives, "proxy_pass", func(d harbor.Directive, around []harbor.Directive) {
+	harbor.All(conf.directives, "proxy_pass", func(d harbor.Directive, around []harbor.Directive) {
 		u, err := url.Parse(d.Arg(0))
 		if err != nil || len(around) == 0 || !slices.Contains(locations, around[len(around)-1].Arg(0)) {
 			return
@@ -144,7 +145,7 @@ func (k *checker) proxied(n harbor.Component) []call {
 			servers = []string{u.Host}
 		}
 		for _, s := range servers {
-			all = append(all, call{u.Scheme + "://" + s, []string{harbor.UI, harbor.Registry}, at})
+			all = append(all, call{u.Scheme + "://" + s, []string{harbor.UI, harbor.Registry}, conf.place})
 		}
 	})
 	return all
@@ -164,11 +165,24 @@ func (k *checker) checkCall(c harbor.Component, a call) {
 		return // somewhere outside
 	}
 	s := k.service(c.GetNamespace(), u.Hostname())
+	k.checkDNS(c, name)
 	switch {
 	case s == nil:
 		k.checkMissing(c, a, targets, name)
 	case krm.Lookup(s, "spec", "selector") != nil: // no ExternalName, no endpoints by hand
 		k.checkSelected(c, a, targets, s, port(u))
+	}
+}
+
+// checkDNS reports pods that ask the resolver of their node, which as a rule knows
+// no Services (kubernetes.io dns-pod-service, dnsPolicy).
+func (k *checker) checkDNS(c harbor.Component, name string) {
+	at := c.Pod.Append("dnsPolicy")
+	policy := krm.Text(c.RNode, at...)
+	hostNetwork := krm.Text(c.RNode, c.Pod.Append("hostNetwork")...) == "true"
+	if policy == "Default" || hostNetwork && (policy == "" || policy == "ClusterFirst") {
+		want := map[bool]string{true: "ClusterFirstWithHostNet", false: "ClusterFirst"}[hostNetwork]
+		k.first(k.warn(c.RNode, at, "asks the resolver of the node, which as a rule does not know Service %s", name)).want(want)
 	}
 }
 
@@ -276,8 +290,11 @@ func (k *checker) target(w kube.Workload, s *yaml.RNode, i int) string {
 }
 
 // listens are the ports that a component listens on, none where that cannot be
-// known.
+// known, as with other containers in its pod.
 func (k *checker) listens(c harbor.Component) []string {
+	if len(krm.Elements(c.RNode, c.Pod.Append("containers")...)) > 1 {
+		return nil
+	}
 	var all []string
 	switch c.Name() {
 	case harbor.UI, harbor.JobService:
@@ -290,8 +307,7 @@ func (k *checker) listens(c harbor.Component) []string {
 			all = append(all, v.Text[strings.LastIndexByte(v.Text, ':')+1:])
 		}
 	case harbor.Nginx:
-		directives, _, _ := k.nginx(c)
-		harbor.All(directives, "listen", func(d harbor.Directive, _ []harbor.Directive) { all = append(all, listenPort(d)) })
+		harbor.All(k.nginx(c).directives, "listen", func(d harbor.Directive, _ []harbor.Directive) { all = append(all, listenPort(d)) })
 	}
 	return slices.DeleteFunc(all, func(p string) bool { return !isPort(p) })
 }

@@ -38,7 +38,7 @@ func (k *checker) checkSessions(c harbor.Component) {
 	switch {
 	case v.Broken: // L16 says so
 	case unset != "":
-		k.error(at.obj, at.path, "refers to %s, which is not set before it: the text itself is taken", unset)
+		k.error(at.obj, at.path, "refers to %s, which stays as it is written: only the value of an entry of env is expanded, by variables before it", unset)
 	case err != nil:
 		k.error(at.obj, at.path, "%s %v", harbor.RedisURL, err)
 	case host == "localhost" || isLoopback(host):
@@ -57,7 +57,7 @@ func isLoopback(host string) bool {
 }
 
 func (k *checker) missingSessions(c harbor.Component) {
-	s := k.scale(c.Workload)
+	s := k.replicas(c)
 	if s.n < 2 {
 		return
 	}

@@ -2,6 +2,7 @@ package validateha
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -59,7 +60,7 @@ func (k *checker) claimUses() []claimUse {
 			if i < 0 {
 				u := claimUse{name: s.Name, claim: s.Object, reference: place{c.RNode, s.Path}}
 				if s.Object != nil {
-					u.volumes = kube.Candidates(k.list, s.Object)
+					u.volumes = k.fitting(s.Object)
 				}
 				i, all = len(all), append(all, u)
 			}
@@ -86,13 +87,23 @@ func (u claimUse) volume() *yaml.RNode {
 
 // shared says in words which pods use the claim together, "" when only one does.
 func (k *checker) shared(u claimUse) string {
-	if len(u.users) > 1 {
-		return strings.Join(harbor.Names(u.users), " and ") + " use it together"
+	users, word, pods := 0, "", 0
+	for _, c := range u.users {
+		if s := k.scale(c.Workload); s.n > 0 {
+			users, word, pods = users+1, s.word, pods+s.n
+		}
 	}
-	if s := k.scale(u.users[0].Workload); s.n > 1 {
-		return fmt.Sprintf("%s has %s", u.users[0].Name(), s.word)
+	switch {
+	case pods < 2:
+		return ""
+	case users == 1:
+		return fmt.Sprintf("%s has %s", strings.Join(harbor.Names(u.users), " and "), word)
 	}
-	return ""
+	var names []string
+	for _, c := range u.users {
+		names = append(names, krm.Name(c.RNode))
+	}
+	return strings.Join(names, " and ") + " use it together"
 }
 
 const rwx = "ReadWriteMany"
@@ -148,28 +159,28 @@ var (
 
 // checkClass looks at the class that makes the volume.
 func (k *checker) checkClass(u claimUse, together string) {
-	name, path := krm.Text(u.claim, "spec", "storageClassName"), krm.Path{"spec", "storageClassName"}
+	name, set := kube.Class(u.claim)
 	class := kube.Find(k.list, "StorageClass", "", name)
 	provisioner := ""
 	if class != nil {
 		provisioner = krm.Text(class, "provisioner")
 	}
 	switch {
-	case krm.Lookup(u.claim, path...) != nil && name == "":
+	case set && name == "":
 		// Static: the volume is not among the resources, which L14 says.
 	case slices.Contains(diskProvisioners, provisioner):
-		k.error(u.claim, path, "StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).is(name)
+		k.error(u.claim, className, "StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).is(name)
 	case class == nil && slices.Contains(diskClasses, name):
-		k.warn(u.claim, path, "StorageClass %s makes disks on the clusters that bring it, which one node can use, but %s", name, together).is(name)
+		k.warn(u.claim, className, "StorageClass %s makes disks on the clusters that bring it, which one node can use, but %s", name, together).is(name)
 	case name == "":
-		k.note(u.claim, path, "the default StorageClass makes the volume: check that its volumes can be %s, since %s", rwx, together)
+		k.note(u.claim, className, "the default StorageClass makes the volume: check that its volumes can be %s, since %s", rwx, together)
 	default:
-		k.note(u.claim, path, "StorageClass %s makes the volume: check that its volumes can be %s, since %s", name, rwx, together)
+		k.note(u.claim, className, "StorageClass %s makes the volume: check that its volumes can be %s, since %s", name, rwx, together)
 	}
 }
 
 // disks are the sources that one node can write to.
-var disks = []string{"awsElasticBlockStore", "azureDisk", "gcePersistentDisk", "cinder", "vsphereVolume", "photonPersistentDisk", "scaleIO", "storageos"}
+var disks = []string{"awsElasticBlockStore", "azureDisk", "gcePersistentDisk", "cinder", "vsphereVolume", "photonPersistentDisk", "scaleIO", "storageos", "iscsi", "fc", "rbd"}
 
 // diskDrivers are the CSI drivers whose file systems one node can write to.
 var diskDrivers = []string{"ebs.csi.aws.com", "disk.csi.azure.com", "pd.csi.storage.gke.io", "cinder.csi.openstack.org", "rbd.csi.ceph.com", "dobs.csi.digitalocean.com", "csi.hetzner.cloud"}
@@ -197,7 +208,8 @@ func (k *checker) checkSource(u claimUse, pv *yaml.RNode, together string) {
 	case together == "":
 	case krm.Lookup(pv, "spec", "local") != nil:
 		k.error(pv, spec.Append("local"), "is a disk of one node, but %s", together)
-	case slices.Contains(diskDrivers, driver) && krm.Text(pv, "spec", "volumeMode") != "Block":
+	case modeOf(pv) == "Block":
+	case slices.Contains(diskDrivers, driver):
 		k.error(pv, spec.Append("csi", "driver"), "%s makes disks, which one node can use, but %s", driver, together).is(driver)
 	default:
 		for _, d := range disks {
@@ -239,62 +251,98 @@ func (k *checker) checkHostPath(u claimUse, pv *yaml.RNode, at krm.Path) {
 
 // checkImages looks at where the registry keeps its images.
 func (k *checker) checkImages(r registry) {
-	if !r.readable {
-		return
-	}
-	switch driver := r.driver(); driver {
-	case "", "filesystem":
+	drivers, known := r.drivers()
+	switch {
+	case !known:
+	case len(drivers) == 0:
+		k.error(r.obj, r.path, "config.yml names no storage: the registry does not start")
+	case len(drivers) > 1:
+		k.error(r.obj, r.path, "there are settings for the storages %s, and the registry takes one: it does not start", strings.Join(drivers, " and "))
+	case drivers[0] == "filesystem":
 		k.checkRoot(r)
-	case "inmemory":
-		k.error(r.obj, r.path, "storage is inmemory: images are gone when the registry restarts").is(driver)
+	case drivers[0] == "inmemory":
+		k.error(r.obj, r.path, "storage is inmemory: images are gone when the registry restarts").is(drivers[0])
 	}
 }
 
-func (k *checker) checkRoot(r registry) {
-	v, at := r.get("storage", "filesystem", "rootdirectory"), r.placeOf("storage", "filesystem", "rootdirectory")
+// rootDirectory is where the filesystem driver keeps what it stores (distribution
+// v2.6.2 registry/storage/driver/filesystem).
+func (r registry) rootDirectory() kube.Value {
+	v := r.get("storage", "filesystem", "rootdirectory")
 	if v.Text == "" {
-		v.Text = "/var/lib/registry" // distribution v2.6.2 registry/storage/driver/filesystem
+		v.Text = "/var/lib/registry"
 	}
+	return v
+}
+
+// images is the mount that images are on. They are all below one folder of the
+// root directory (distribution v2.6.2 registry/storage/paths.go).
+func (r registry) images() (m kube.Mount, mounted bool) {
+	return r.MountOf(path.Join(r.rootDirectory().Text, "docker/registry/v2"))
+}
+
+func (k *checker) checkRoot(r registry) {
+	v, at := r.rootDirectory(), r.placeOf("storage", "filesystem", "rootdirectory")
 	if !v.Known {
 		return
 	}
-	root := v.Text
-	if at, ok := r.TemplateMount(root); ok {
-		if s := k.scale(r.Workload); s.n > 1 {
-			k.error(r.RNode, at, "images are on a volume that each of %s has for itself", s.word)
-		}
-		return
-	}
-	m, mounted := r.MountOf(root)
-	claim := m.Volume.Append("persistentVolumeClaim")
+	s := k.replicas(r.Component)
+	m, mounted := r.images()
 	switch {
 	case !mounted:
 		f := k.error(at.obj, at.path, "storage.filesystem.rootdirectory is %s, where no volume is mounted: images are in the container and lost with it", shown(v)).is(shown(v))
 		if claims := k.claimMounts(r.Component); len(claims) == 1 {
 			f.want(claims[0].MountPath)
 		}
-	case krm.Lookup(r.RNode, claim...) != nil:
-		k.checkWritable(r, m, claim)
+		return
 	case ephemeral(r.RNode, m.Volume):
 		k.error(r.RNode, m.Volume, "images are kept in this volume, which is no PersistentVolumeClaim: they are lost with the pod")
+	case m.Template && s.n > 1:
+		k.error(r.RNode, m.Volume, "images are on a volume that each of %s has for itself", s.word)
+	case s.n > 1 && k.folderOfPod(r, m):
+		k.error(r.RNode, m.Path.Append("subPathExpr"), "images are in a folder that each of %s has for itself", s.word)
 	}
+	k.checkWritable(r, m)
+	k.checkApart(r, m)
 }
 
-// ephemeral says whether a volume goes with its pod.
-func ephemeral(obj *yaml.RNode, volume krm.Path) bool {
-	for _, kind := range []string{"emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral"} {
-		if krm.Lookup(obj, volume.Append(kind)...) != nil {
+// folderOfPod says whether each pod mounts another folder of the volume, named by
+// something that differs between pods.
+func (k *checker) folderOfPod(r registry, m kube.Mount) bool {
+	expression := krm.Text(r.RNode, m.Path.Append("subPathExpr")...)
+	for i := range krm.Elements(r.RNode, r.Path.Append("env")...) {
+		at := r.Path.Append("env", i)
+		field := krm.Text(r.RNode, at.Append("valueFrom", "fieldRef", "fieldPath")...)
+		if slices.Contains([]string{"metadata.name", "metadata.uid", "status.podIP", "status.hostIP", "spec.nodeName"}, field) &&
+			strings.Contains(expression, "$("+krm.Text(r.RNode, at.Append("name")...)+")") {
 			return true
 		}
 	}
 	return false
 }
 
+// checkApart compares the claim with those of other registries behind the same
+// Service.
+func (k *checker) checkApart(r registry, m kube.Mount) {
+	claimName := m.Volume.Append("persistentVolumeClaim", "claimName")
+	claim := krm.Text(r.RNode, claimName...)
+	for _, c := range k.peers(r.Component) {
+		peer := k.registry(c)
+		other, _ := peer.images()
+		if name := krm.Text(c.RNode, other.Volume.Append("persistentVolumeClaim", "claimName")...); name != "" && claim != "" && name != claim {
+			k.error(r.RNode, claimName, "keeps images on another claim than %s, which serves the same clients: neither has those of the other", krm.Name(c.RNode)).is(claim)
+			return
+		}
+	}
+}
+
+// ephemeral says whether a volume goes with its pod.
+func ephemeral(obj *yaml.RNode, volume krm.Path) bool {
+	return hasAny(obj, volume, "emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral")
+}
+
 // outlives says whether what is written to the path is kept when the pod goes.
 func (k *checker) outlives(c harbor.Component, file string) bool {
-	if _, ok := c.TemplateMount(file); ok {
-		return true
-	}
 	m, mounted := c.MountOf(file)
 	return mounted && !ephemeral(c.RNode, m.Volume)
 }
@@ -307,16 +355,17 @@ func (k *checker) claimMounts(c harbor.Component) []kube.Mount {
 }
 
 // checkWritable reports what makes the images read-only.
-func (k *checker) checkWritable(r registry, m kube.Mount, claim krm.Path) {
-	for _, at := range []krm.Path{m.Path.Append("readOnly"), claim.Append("readOnly")} {
-		if krm.Text(r.RNode, at...) == "true" {
-			k.error(r.RNode, at, "nothing can be pushed to a registry whose storage is read-only").is(true).want(false)
+func (k *checker) checkWritable(r registry, m kube.Mount) {
+	check := func(obj *yaml.RNode, at krm.Path) {
+		if krm.Text(obj, at.Append("readOnly")...) == "true" {
+			k.error(obj, at.Append("readOnly"), "nothing can be pushed to a registry whose storage is read-only").is(true).want(false)
 		}
 	}
-	pv := k.volumeOf(r.Component, krm.Text(r.RNode, claim.Append("claimName")...))
-	for _, source := range []string{"csi", "cephfs", "nfs", "glusterfs", "rbd"} {
-		if at := (krm.Path{"spec", source, "readOnly"}); pv != nil && krm.Text(pv, at...) == "true" {
-			k.error(pv, at, "nothing can be pushed to a registry whose storage is read-only").is(true).want(false)
+	check(r.RNode, m.Path)
+	for _, source := range []string{"persistentVolumeClaim", "csi", "cephfs", "nfs", "glusterfs", "rbd"} {
+		check(r.RNode, m.Volume.Append(source))
+		if pv := k.volumeOf(r.Component, krm.Text(r.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)); pv != nil {
+			check(pv, krm.Path{"spec", source})
 		}
 	}
 }
@@ -351,8 +400,9 @@ func (k *checker) checkInlineVolumes(c harbor.Component) {
 
 func (k *checker) keepsImages(c harbor.Component, volume krm.Path) bool {
 	r := k.registry(c)
-	m, ok := c.MountOf(r.get("storage", "filesystem", "rootdirectory").Text)
-	return ok && m.Volume.String() == volume.String()
+	drivers, _ := r.drivers()
+	m, ok := r.images()
+	return ok && slices.Contains(drivers, "filesystem") && m.Volume.String() == volume.String()
 }
 
 // checkLogs looks at where the jobservice keeps the logs of its jobs.

@@ -35,13 +35,56 @@ func TestUnknown(t *testing.T) {
 		"images in S3":           {"", both(inConfig("filesystem:\n", "s3:\n"), inConfig("rootdirectory: /storage", "bucket: images"))},
 		"images in S3 by variable": {"", both(inConfig("filesystem:\n", "delete:\n"), inConfig("rootdirectory: /storage", "enabled: true"), inConfig("  delete:\n    enabled: true\n", ""),
 			give("registry", "REGISTRY_STORAGE_S3_BUCKET", "images"))},
-		"claim of the cluster":        {"L04", both(set("Workload", "registry-rc", "images", volume(1, "persistentVolumeClaim", "claimName")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
-		"claim of a class":            {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "nfs", "spec", "storageClassName"))},
-		"claim of the default class":  {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"))},
-		"volume of the cluster":       {"L14", drop("PersistentVolume", "registry-pv")},
-		"volume of an unknown driver": {"", set("PersistentVolume", "registry-pv", "nfs.csi.k8s.io", "spec", "csi", "driver")},
-		"volume on NFS":               {"", source("registry-pv", "nfs", mapping("server", "nfs", "path", "/"))},
-		"volume without policy":       {"", cut("PersistentVolume", "registry-pv", "spec", "persistentVolumeReclaimPolicy")},
+		"images in S3 by two variables": {"", both(give("registry", "REGISTRY_STORAGE", "s3"), give("registry", "REGISTRY_STORAGE_S3_BUCKET", "images"), cut("Workload", "registry-rc", inPod("volumeMounts", 1)...))},
+		"images in a store of tomorrow": {"", both(inConfig("filesystem:\n", "gcs2:\n"), inConfig("rootdirectory: /storage", "bucket: images"), cut("Workload", "registry-rc", inPod("volumeMounts", 1)...))},
+		"folder of images":              {"", set("Workload", "registry-rc", "/storage/docker", inPod("volumeMounts", 1, "mountPath")...)},
+		"images on NFS": {"", both(cut("Workload", "registry-rc", volume(1, "persistentVolumeClaim")...), put("Workload", "registry-rc", mapping("server", "nfs", "path", "/"), volume(1, "nfs")...),
+			drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
+		"a folder of the volume": {"", both(give("registry", "SITE", "a"), put("Workload", "registry-rc", "$(SITE)", inPod("volumeMounts", 1, "subPathExpr")...))},
+		"an early image": {"L01", both(set("Workload", "registry-rc", "vmware/registry:2.6.1-photon", inPod("image")...), cut("Workload", "registry-rc", inPod("command")...), cut("Workload", "registry-rc", inPod("args")...),
+			set("Workload", "registry-rc", "/etc/docker/registry", inPod("volumeMounts", 0, "mountPath")...), inConfig("rootcertbundle: /etc/registry/", "rootcertbundle: /etc/docker/registry/"))},
+		"config in the image":      {"L01", both(set("Workload", "registry-rc", "example.com/our-registry:1", inPod("image")...), cut("Workload", "registry-rc", inPod("volumeMounts", 0)...))},
+		"certificate in the image": {"L02", both(set("Workload", "registry-rc", "example.com/our-registry:1", inPod("image")...), item("registry", "root.crt", "", ""))},
+		"a StatefulSet":            {"", both(set("Workload", "registry-rc", "StatefulSet", "kind"), put("StatefulSet", "registry-rc", "apps/v1", "apiVersion"))},
+		"a volume of one pod": {"", both(set("Workload", "registry-rc", 1, "spec", "replicas"), set("Workload", "registry-rc", "StatefulSet", "kind"), put("StatefulSet", "registry-rc", "apps/v1", "apiVersion"), cut("StatefulSet", "registry-rc", volume(1)...),
+			put("StatefulSet", "registry-rc", func() *yaml.Node {
+				return krm.List(krm.Map("metadata", krm.Map("name", "storage"), "spec", krm.Map("accessModes", []string{"ReadWriteOnce"})))
+			}, "spec", "volumeClaimTemplates"), set("StatefulSet", "registry-rc", "storage", inPod("volumeMounts", 1, "name")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
+		"an old registry without pods": {"", both(beside("registry"), set("Workload", "registry-2", 0, "spec", "replicas"), set("Workload", "registry-2", "old-pvc", volume(1, "persistentVolumeClaim", "claimName")...),
+			add("apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: old-pvc}\nspec: {storageClassName: x, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"))},
+		"an old registry without pods on the claim": {"", both(beside("registry"), set("Workload", "registry-2", 0, "spec", "replicas"), set("Workload", "registry-rc", 1, "spec", "replicas"), set("PersistentVolumeClaim", "registry-pvc", list("ReadWriteOnce"), claimModes...),
+			set("PersistentVolume", "registry-pv", list("ReadWriteOnce"), claimModes...))},
+		"an old jobservice without pods": {"", both(beside("jobservice"), set("Workload", "jobservice-rc", 0, "spec", "replicas"))},
+		"no jobservice":                  {"", both(drop("Workload", "jobservice-rc"), drop("Service", "jobservice"), drop("ConfigMap", "harbor-jobservice-config"), drop("PersistentVolumeClaim", "log-pvc"), drop("PersistentVolume", "log-pv"))},
+		"a sidecar": {"", func(m *manifests) bool {
+			containers := krm.Lookup(m.object("Workload", "registry-rc"), "spec", "template", "spec", "containers")
+			containers.Content = append([]*yaml.Node{krm.Map("name", "proxy", "image", "example.com/proxy:1", "command", []string{"/proxy"})}, containers.Content...)
+			return true
+		}},
+		"an immutable ConfigMap": {"", put("ConfigMap", "harbor-registry-config", true, "immutable")},
+		"volumes of other sizes": {"", both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "pool", "spec", "storageClassName"),
+			drop("PersistentVolume", "registry-pv"), add(nfs("a", "50Gi")), add(nfs("b", "5Gi")), add(nfs("c", "1Gi")))},
+		"class by annotation":  {"", both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"), put("PersistentVolumeClaim", "registry-pvc", "", "metadata", "annotations", "volume.beta.kubernetes.io/storage-class"))},
+		"a volume of one zone": {"", put("PersistentVolume", "registry-pv", mapping("required", krm.Map()), "spec", "nodeAffinity")},
+		"an Ingress instead of nginx": {"", both(drop("Workload", "nginx-rc"), drop("Service", "nginx"), drop("ConfigMap", "harbor-nginx-config"), add("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\n"),
+			set("ConfigMap", "harbor-adminserver-config", "https://hub.example.com", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "https://hub.example.com"))},
+		"nginx on the network of its nodes": {"", both(put("Workload", "nginx-rc", true, "spec", "template", "spec", "hostNetwork"), put("Workload", "nginx-rc", "ClusterFirstWithHostNet", "spec", "template", "spec", "dnsPolicy"),
+			set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
+		"a Service by another name":         {"", both(drop("Service", "registry"), add("apiVersion: v1\nkind: Service\nmetadata: {name: registry}\nspec: {type: ExternalName, externalName: registry.example.com}\n"))},
+		"nginx reads more files":            {"L13", both(text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 8080; include /etc/nginx/conf.d/*.conf;", "data", "config"))},
+		"nginx.conf that is not understood": {"L13", text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 80; content_by_lua_block { a = '}", "data", "config")},
+		"a port of a sidecar": {"", both(put("Workload", "nginx-rc", mapping("name", "tls", "image", "example.com/tls:1"), "spec", "template", "spec", "containers", 1),
+			put("Service", "nginx", mapping("name", "metrics", "port", 9113, "targetPort", 9113, "nodePort", 31778), "spec", "ports", 1))},
+		"a volume that the driver made": {"", both(cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "staticVolume"), cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "rootPath"),
+			put("PersistentVolume", "registry-pv", "1-2-cephfs.csi.ceph.com", "spec", "csi", "volumeAttributes", "storage.kubernetes.io/csiProvisionerIdentity"))},
+		"a jobservice that needs no key": {"", both(set("Workload", "jobservice-rc", "goharbor/harbor-jobservice:v1.5.0", inPod("image")...), cut("Workload", "jobservice-rc", inPod("volumeMounts", 0)...))},
+		"claim of the cluster":           {"L04", both(set("Workload", "registry-rc", "images", volume(1, "persistentVolumeClaim", "claimName")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
+		"claim of a class":               {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "nfs", "spec", "storageClassName"))},
+		"claim of the default class":     {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"))},
+		"volume of the cluster":          {"L14", drop("PersistentVolume", "registry-pv")},
+		"volume of an unknown driver":    {"", set("PersistentVolume", "registry-pv", "nfs.csi.k8s.io", "spec", "csi", "driver")},
+		"volume on NFS":                  {"", source("registry-pv", "nfs", mapping("server", "nfs", "path", "/"))},
+		"volume without policy":          {"", cut("PersistentVolume", "registry-pv", "spec", "persistentVolumeReclaimPolicy")},
 		"Redis from a Secret": {"L07", put("Workload", "ui-rc", func() *yaml.Node {
 			return krm.Map("name", "_REDIS_URL", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "r", "key", "url")))
 		}, inPod("env", 6)...)},
@@ -101,6 +144,35 @@ func TestUnknown(t *testing.T) {
 		if c.rule != "" && !told {
 			t.Errorf("%s: no info of %s, but:\n%s", name, c.rule, strings.Join(found, "\n"))
 		}
+	}
+}
+
+// TestTwoHarbors checks that two Harbors in two namespaces do not get mixed up.
+func TestTwoHarbors(t *testing.T) {
+	m := parse(t, inNamespace(t, clean(t)))
+	second := m.copy()
+	for _, obj := range second.items {
+		switch {
+		case obj.GetKind() == "PersistentVolume":
+			name := obj.GetName() + "-2"
+			if err := obj.SetName(name); err != nil {
+				t.Fatal(err)
+			}
+			set("PersistentVolume", name, name, handle...)(second)
+			set("PersistentVolume", name, name, "metadata", "labels", "type")(second)
+			set("PersistentVolumeClaim", strings.Replace(name, "-pv-2", "-pvc", 1), name, "spec", "selector", "matchLabels", "type")(second)
+		case obj.GetNamespace() == "harbor":
+			if err := obj.SetNamespace("harbor-2"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	set("Service", "nginx", 31778, "spec", "ports", 0, "nodePort")(second)
+	set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com:31778", "data", "EXT_ENDPOINT")(second)
+	inConfig("31777", "31778")(second)
+	m.items = append(m.items, second.items...)
+	if found := m.validate(today); len(found) > 0 {
+		t.Errorf("there are findings:\n%s", strings.Join(found, "\n"))
 	}
 }
 
@@ -201,7 +273,7 @@ func TestHarbor2(t *testing.T) {
 		"no address":             {"L13", cut("ConfigMap", "h-core", "data", "EXT_ENDPOINT")},
 		"key that is not there":  {"L16", cut("Secret", "h-core", "data", "secret")},
 		"ConfigMap misspelt":     {"L16", set("ConfigMap", "h-registry", "h-registri", "metadata", "name")},
-		"two volumes":            {"L14", both(add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"), add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: b}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"))},
+		"two volumes":            {"L14", both(put("PersistentVolumeClaim", "h-registry", mapping("matchLabels", krm.Map("type", "r")), "spec", "selector"), add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a, labels: {type: r}}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"), add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: b, labels: {type: r}}\nspec: {storageClassName: nfs, accessModes: [ReadWriteMany], capacity: {storage: 1Gi}, nfs: {}}\n"))},
 	} {
 		m := start.copy()
 		if !c.apply(m) {

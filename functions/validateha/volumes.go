@@ -1,6 +1,7 @@
 package validateha
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -56,8 +57,33 @@ func (k *checker) checkBinding(u claimUse) {
 		for _, pv := range u.volumes {
 			names = append(names, pv.GetName())
 		}
-		k.error(u.claim, bindsBy(u.claim), "can be bound to each of %s, which one is chance: set volumeName", strings.Join(names, ", "))
+		say := k.error
+		if krm.Lookup(u.claim, selector...) == nil {
+			say = k.warn // a pool of volumes that are alike, until one holds images
+		}
+		say(u.claim, bindsBy(u.claim), "can be bound to each of %s, which one is chance: set volumeName", strings.Join(names, ", "))
 	}
+}
+
+// fitting are the volumes that the claim can be bound to: of several that would
+// do those with the fewest modes, and of these the smallest ones (kubernetes
+// pkg/controller/volume/persistentvolume/index.go).
+func (k *checker) fitting(claim *yaml.RNode) []*yaml.RNode {
+	all := k.binder.Candidates(claim)
+	best := slices.DeleteFunc(slices.Clone(all), func(pv *yaml.RNode) bool { return !k.suits(claim, pv) })
+	switch {
+	case len(all) < 2:
+		return all
+	case len(best) == 0:
+		return all[:1] // any of them: what does not fit is reported
+	}
+	rank := func(a, b *yaml.RNode) int {
+		x, _ := resource.ParseQuantity(krm.Text(a, capacity...)) // suits has read them
+		y, _ := resource.ParseQuantity(krm.Text(b, capacity...))
+		return cmp.Or(cmp.Compare(len(modes(a)), len(modes(b))), x.Cmp(y))
+	}
+	slices.SortStableFunc(best, rank)
+	return slices.DeleteFunc(best, func(pv *yaml.RNode) bool { return rank(pv, best[0]) > 0 })
 }
 
 // bindsBy is the field through which a claim finds its volume.
@@ -74,14 +100,14 @@ func bindsBy(claim *yaml.RNode) krm.Path {
 // in the list has no claim and would do, the two are meant for each other.
 func (k *checker) checkNoVolume(u claimUse) {
 	byName := krm.Text(u.claim, volumeName...) != ""
-	static := byName || krm.Lookup(u.claim, selector...) != nil ||
-		krm.Lookup(u.claim, className...) != nil && krm.Text(u.claim, className...) == ""
-	lonely := slices.DeleteFunc(k.lonely(), func(pv *yaml.RNode) bool { return !k.suits(u.claim, pv) })
-	switch {
-	case !static:
-	case len(lonely) > 0:
-		k.error(u.claim, bindsBy(u.claim), "fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever", krm.Name(lonely[0]))
-	default:
+	class, set := kube.Class(u.claim)
+	if !byName && krm.Lookup(u.claim, selector...) == nil && (!set || class != "") {
+		return // dynamic
+	}
+	i := slices.IndexFunc(k.binder.Volumes, func(pv *yaml.RNode) bool { return k.suits(u.claim, pv) && k.lonely(pv) })
+	if i >= 0 {
+		k.error(u.claim, bindsBy(u.claim), "fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever", krm.Name(k.binder.Volumes[i]))
+	} else {
 		k.note(u.claim, bindsBy(u.claim), "its PersistentVolume is not among the resources: check that there is one of %s, %s or more and Retain",
 			strings.Join(modes(u.claim), ", "), krm.Text(u.claim, requested...))
 	}
@@ -96,21 +122,17 @@ func (k *checker) suits(claim, pv *yaml.RNode) bool {
 	}
 	want, err := resource.ParseQuantity(krm.Text(claim, requested...))
 	have, failed := resource.ParseQuantity(krm.Text(pv, capacity...))
-	return err == nil && failed == nil && want.Cmp(have) <= 0 && krm.Text(claim, className...) == krm.Text(pv, className...) &&
+	class, _ := kube.Class(claim)
+	offered, _ := kube.Class(pv)
+	return err == nil && failed == nil && want.Cmp(have) <= 0 && class == offered && modeOf(claim) == modeOf(pv) &&
 		!slices.ContainsFunc(modes(claim), func(m string) bool { return !slices.Contains(modes(pv), m) })
 }
 
-// lonely are the volumes that no claim of the list can be bound to. Those that a
-// StatefulSet makes are not in the list.
-func (k *checker) lonely() []*yaml.RNode {
-	if slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool { return len(krm.Elements(obj, "spec", "volumeClaimTemplates")) > 0 }) {
-		return nil
-	}
-	return slices.DeleteFunc(kube.Volumes(k.list), func(pv *yaml.RNode) bool {
-		return slices.ContainsFunc(kube.Claims(k.list), func(claim *yaml.RNode) bool {
-			return slices.Contains(kube.Candidates(k.list, claim), pv)
-		})
-	})
+// lonely says whether no claim of the list can be bound to the volume. The claims
+// that a StatefulSet makes are not in the list.
+func (k *checker) lonely(pv *yaml.RNode) bool {
+	return !slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool { return krm.Lookup(obj, "spec", "volumeClaimTemplates") != nil }) &&
+		!slices.ContainsFunc(k.binder.Claims, func(claim *yaml.RNode) bool { return slices.Contains(k.binder.Candidates(claim), pv) })
 }
 
 // checkReserved says whether the claim gets the volume at all.
@@ -125,8 +147,8 @@ func (k *checker) checkReserved(u claimUse, pv *yaml.RNode) bool {
 		k.error(pv, claimRef, "reserves the volume for claim %s/%s, and %s wants it: pods wait forever", namespace, krm.Text(pv, claimRef.Append("name")...), krm.Name(u.claim))
 		return false
 	}
-	for _, other := range kube.Claims(k.list) {
-		if other != u.claim && !reserved && slices.Contains(kube.Candidates(k.list, other), pv) && len(kube.Candidates(k.list, other)) == 1 {
+	for _, other := range k.binder.Claims {
+		if other != u.claim && !reserved && k.binder.Leads(other, pv) {
 			k.error(u.claim, bindsBy(u.claim), "leads to %s, and so does %s: only one of them gets it", krm.Name(pv), krm.Name(other))
 			return false
 		}
@@ -163,9 +185,12 @@ func modeOf(obj *yaml.RNode) string {
 }
 
 func (k *checker) checkClasses(claim, pv *yaml.RNode) {
-	has, want := krm.Text(claim, className...), krm.Text(pv, className...)
+	has, set := kube.Class(claim)
+	want, _ := kube.Class(pv)
 	switch {
-	case krm.Lookup(claim, className...) == nil:
+	case !set && want != "":
+		k.warn(claim, className, "is not set: the claim is bound to %s only where %s is the default StorageClass", krm.Name(pv), want).want(want)
+	case !set:
 		k.error(claim, className, "is not set: where there is a default StorageClass the claim gets it and is never bound to %s, and pods wait forever", krm.Name(pv)).want(want)
 	case has != want:
 		k.error(claim, className, "is %q, that of %s is %q: pods wait forever", has, krm.Name(pv), want).is(has).want(want)
@@ -186,7 +211,11 @@ func (k *checker) quantity(obj *yaml.RNode, path krm.Path) *resource.Quantity {
 // checkVolume looks at the volume alone.
 func (k *checker) checkVolume(pv *yaml.RNode) {
 	if policy := krm.Text(pv, reclaim...); policy == "Delete" || policy == "Recycle" {
-		k.error(pv, reclaim, "is %s: what is on the volume goes with the claim", policy).is(policy).want("Retain")
+		say := k.error
+		if provisioned(pv) {
+			say = k.warn // as its class wants it
+		}
+		say(pv, reclaim, "is %s: what is on the volume goes with the claim", policy).is(policy).want("Retain")
 	}
 	if krm.Lookup(pv, "spec", "csi") == nil {
 		return
@@ -195,7 +224,7 @@ func (k *checker) checkVolume(pv *yaml.RNode) {
 	if handle == "" {
 		k.error(pv, volumeHandle, "is missing: the volume cannot be mounted").want(pv.GetName())
 	}
-	for _, other := range kube.Volumes(k.list) {
+	for _, other := range k.binder.Volumes {
 		if other == pv {
 			break // one of the two is enough
 		}
@@ -203,9 +232,15 @@ func (k *checker) checkVolume(pv *yaml.RNode) {
 			k.error(pv, volumeHandle, "is also that of %s: the driver takes the two for one volume", krm.Name(other)).is(handle)
 		}
 	}
-	if isCephFS(pv) {
+	if isCephFS(pv) && !provisioned(pv) {
 		k.checkCephFS(pv)
 	}
+}
+
+// provisioned says whether a driver has made the volume for a StorageClass
+// (kubernetes-csi external-provisioner), and nobody by hand.
+func provisioned(pv *yaml.RNode) bool {
+	return krm.Text(pv, attributes.Append("storage.kubernetes.io/csiProvisionerIdentity")...) != ""
 }
 
 // checkCephFS looks at what the CephFS driver wants of a static volume (ceph-csi
@@ -241,7 +276,7 @@ func (k *checker) checkCephSecrets() {
 	var seen []string
 	for _, u := range k.storage {
 		pv := u.volume()
-		if pv == nil || !isCephFS(pv) {
+		if pv == nil || !isCephFS(pv) || provisioned(pv) {
 			continue
 		}
 		name, namespace := krm.Text(pv, stageSecret.Append("name")...), krm.Text(pv, stageSecret.Append("namespace")...)

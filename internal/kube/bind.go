@@ -12,30 +12,56 @@ import (
 // Claims returns the PersistentVolumeClaims of the list.
 func Claims(list *framework.ResourceList) []*yaml.RNode { return OfKind(list, "PersistentVolumeClaim") }
 
-// Volumes returns the PersistentVolumes of the list.
-func Volumes(list *framework.ResourceList) []*yaml.RNode { return OfKind(list, "PersistentVolume") }
+// Binder finds the PersistentVolumes of a list that its claims can be bound to.
+type Binder struct {
+	list            *framework.ResourceList
+	Claims, Volumes []*yaml.RNode
+	naming          []*yaml.RNode // the claims that name a volume
+}
+
+// NewBinder looks for claims and volumes once.
+func NewBinder(list *framework.ResourceList) *Binder {
+	b := &Binder{list: list, Claims: Claims(list), Volumes: OfKind(list, "PersistentVolume")}
+	for _, claim := range b.Claims {
+		if krm.Text(claim, "spec", "volumeName") != "" {
+			b.naming = append(b.naming, claim)
+		}
+	}
+	return b
+}
 
 // Candidates returns the PersistentVolumes of the list that a claim can be bound
 // to: the one that it names, the one that names it, or those that its selector,
 // or its class where it has none, fits and that are not reserved for another
 // claim. Size, modes and class do not matter here.
-func Candidates(list *framework.ResourceList, claim *yaml.RNode) []*yaml.RNode {
+func (b *Binder) Candidates(claim *yaml.RNode) []*yaml.RNode {
 	if name := krm.Text(claim, "spec", "volumeName"); name != "" {
-		if pv := Find(list, "PersistentVolume", "", name); pv != nil {
+		if pv := Find(b.list, "PersistentVolume", "", name); pv != nil {
 			return []*yaml.RNode{pv}
 		}
 		return nil
 	}
 	var free []*yaml.RNode
-	for _, pv := range Volumes(list) {
+	for _, pv := range b.Volumes {
 		switch reserved, ours := Reserved(pv, claim); {
 		case ours:
 			return []*yaml.RNode{pv}
-		case !reserved && !named(list, pv, claim) && chooses(claim, pv):
+		case !reserved && chooses(claim, pv) && !b.named(pv, claim):
 			free = append(free, pv)
 		}
 	}
 	return free
+}
+
+// Leads says whether the claim can be bound to this volume and to no other one.
+func (b *Binder) Leads(claim, pv *yaml.RNode) bool {
+	name := krm.Text(claim, "spec", "volumeName")
+	_, ours := Reserved(pv, claim)
+	if name != "" && !Called(pv, "", name) || name == "" && !ours && !chooses(claim, pv) {
+		return false // most claims: the others are not looked at
+	}
+	all := b.Candidates(claim)
+	return len(all) == 1 && all[0] == pv
 }
 
 // Reserved says whether the volume is reserved by its claimRef, and whether that
@@ -53,11 +79,23 @@ func Reserved(pv, claim *yaml.RNode) (reserved, forClaim bool) {
 }
 
 // named says whether another claim names the volume.
-func named(list *framework.ResourceList, pv, claim *yaml.RNode) bool {
-	return slices.ContainsFunc(Claims(list), func(other *yaml.RNode) bool {
-		name := krm.Text(other, "spec", "volumeName")
-		return other != claim && name != "" && Called(pv, "", name)
+func (b *Binder) named(pv, claim *yaml.RNode) bool {
+	return slices.ContainsFunc(b.naming, func(other *yaml.RNode) bool {
+		return other != claim && Called(pv, "", krm.Text(other, "spec", "volumeName"))
 	})
+}
+
+// classAnnotation is where the class stood before Kubernetes 1.6. It still goes
+// before the field (kubernetes pkg/apis/core/v1/helper, GetPersistentVolumeClass).
+const classAnnotation = "volume.beta.kubernetes.io/storage-class"
+
+// Class returns the StorageClass of a claim or volume, and whether it is set:
+// one that is set may be empty.
+func Class(obj *yaml.RNode) (name string, set bool) {
+	if name, set = obj.GetAnnotations()[classAnnotation]; set {
+		return name, true
+	}
+	return krm.Text(obj, "spec", "storageClassName"), krm.Lookup(obj, "spec", "storageClassName") != nil
 }
 
 // chooses says whether a claim that names no volume can take this one.
@@ -65,8 +103,9 @@ func chooses(claim, pv *yaml.RNode) bool {
 	if krm.Lookup(claim, "spec", "selector") != nil {
 		return Selects(yaml.NewRNode(krm.Lookup(claim, "spec", "selector")), pv.GetLabels())
 	}
-	class := krm.Lookup(claim, "spec", "storageClassName")
-	return class != nil && krm.Text(claim, "spec", "storageClassName") == krm.Text(pv, "spec", "storageClassName")
+	class, set := Class(claim)
+	of, _ := Class(pv)
+	return set && class == of
 }
 
 // Selects says whether a label selector (matchLabels and matchExpressions) fits

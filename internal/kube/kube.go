@@ -20,11 +20,16 @@ import (
 )
 
 // Annotations in which kustomize keeps the names of an object before it renamed
-// it, one list for names and one for namespaces.
+// it, one list for names and one for namespaces, and that it will rename it.
 const (
 	previousNames      = "internal.config.kubernetes.io/previousNames"
 	previousNamespaces = "internal.config.kubernetes.io/previousNamespaces"
+	needsHash          = "internal.config.kubernetes.io/needsHashSuffix"
 )
+
+// GetsHash says whether kustomize is going to add a hash to the object's name, as
+// it does after all functions have run.
+func GetsHash(obj *yaml.RNode) bool { return obj.GetAnnotations()[needsHash] == "enabled" }
 
 // podSpecs is where a kind keeps its pod spec.
 var podSpecs = map[string]krm.Path{
@@ -224,26 +229,44 @@ type Mount struct {
 	Path      krm.Path // leads to the entry of volumeMounts
 	MountPath string
 	SubPath   string   // what of the volume is mounted, "" for all of it
-	Volume    krm.Path // leads to the volume
+	Volume    krm.Path // leads to the volume, or to its template in a StatefulSet
+	Template  bool     // each pod has a volume of its own
 }
 
 // Mounts returns the mounts of the container whose volume the pod has.
 func (c Container) Mounts() []Mount {
 	var all []Mount
-	mounts, volumes := c.Path.Append("volumeMounts"), c.Pod.Append("volumes")
+	mounts := c.Path.Append("volumeMounts")
 	for i := range krm.Elements(c.RNode, mounts...) {
-		for j := range krm.Elements(c.RNode, volumes...) {
-			at, volume := mounts.Append(i), volumes.Append(j)
-			if krm.Text(c.RNode, at.Append("name")...) == krm.Text(c.RNode, volume.Append("name")...) {
-				all = append(all, Mount{
-					Path: at, Volume: volume,
-					MountPath: krm.Text(c.RNode, at.Append("mountPath")...),
-					SubPath:   krm.Text(c.RNode, at.Append("subPath")...),
-				})
-			}
+		at := mounts.Append(i)
+		volume, template := c.volume(krm.Text(c.RNode, at.Append("name")...))
+		if volume == nil {
+			continue
 		}
+		all = append(all, Mount{
+			Path: at, Volume: volume, Template: template,
+			MountPath: krm.Text(c.RNode, at.Append("mountPath")...),
+			SubPath:   krm.Text(c.RNode, at.Append("subPath")...),
+		})
 	}
 	return all
+}
+
+// volume finds a volume by name. A template goes before a volume of the pod
+// (kubernetes pkg/controller/statefulset, updateStorage).
+func (w Workload) volume(name string) (at krm.Path, template bool) {
+	templates, volumes := krm.Path{"spec", "volumeClaimTemplates"}, w.Pod.Append("volumes")
+	for i := range krm.Elements(w.RNode, templates...) {
+		if krm.Text(w.RNode, templates.Append(i, "metadata", "name")...) == name {
+			return templates.Append(i), true
+		}
+	}
+	for i := range krm.Elements(w.RNode, volumes...) {
+		if krm.Text(w.RNode, volumes.Append(i, "name")...) == name {
+			return volumes.Append(i), false
+		}
+	}
+	return nil, false
 }
 
 // File is a file that a ConfigMap volume puts into a container.

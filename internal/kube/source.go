@@ -325,24 +325,6 @@ func (c Container) MountOf(file string) (Mount, bool) {
 	return deepest, found
 }
 
-// TemplateMount returns the claim template of a StatefulSet whose volume the
-// path is in.
-func (c Container) TemplateMount(file string) (krm.Path, bool) {
-	templates, mounts := krm.Path{"spec", "volumeClaimTemplates"}, c.Path.Append("volumeMounts")
-	for i := range krm.Elements(c.RNode, mounts...) {
-		at := path.Clean(krm.Text(c.RNode, mounts.Append(i, "mountPath")...))
-		if !below(file, at) {
-			continue
-		}
-		for j := range krm.Elements(c.RNode, templates...) {
-			if krm.Text(c.RNode, templates.Append(j, "metadata", "name")...) == krm.Text(c.RNode, mounts.Append(i, "name")...) {
-				return templates.Append(j), true
-			}
-		}
-	}
-	return nil, false
-}
-
 // below says whether a path is the folder or in it.
 func below(file, folder string) bool {
 	file = path.Clean(file)

@@ -206,9 +206,12 @@ spec:
 `)
 	c := Workloads(list)[0].Containers()[0]
 	for file, want := range map[string]bool{"/data": true, "/data/x": true, "/database": false, "/other": false} {
-		if _, got := c.TemplateMount(file); got != want {
+		if m, got := c.MountOf(file); got != want || got != m.Template {
 			t.Errorf("%s: %t", file, got)
 		}
+	}
+	if at := c.At(list, "/data/x"); at.State != Unsure {
+		t.Errorf("%+v", at)
 	}
 }
 
@@ -261,14 +264,22 @@ spec: SPEC
 		{"x", `{storageClassName: ""}`, []string{"labelled", "plain"}},
 		{"x", "{storageClassName: fast}", []string{"fast"}},
 		{"x", "{}", nil}, // a default class makes one
+		{"x, annotations: {volume.beta.kubernetes.io/storage-class: fast}", "{}", []string{"fast"}},
+		{"x, annotations: {volume.beta.kubernetes.io/storage-class: fast}", `{storageClassName: ""}`, []string{"fast"}},
 		{"mine", "{selector: {matchLabels: {type: a}}}", []string{"reserved"}},
 	} {
 		text := replaceAll(volumes, "NAME", c.name, "SPEC", c.spec)
 		list := items(t, strings.Split(text, "---\n")...)
-		claims := Claims(list)
+		b := NewBinder(list)
+		claim := b.Claims[len(b.Claims)-1]
 		var got []string
-		for _, pv := range Candidates(list, claims[len(claims)-1]) {
+		for _, pv := range b.Candidates(claim) {
 			got = append(got, pv.GetName())
+		}
+		for _, pv := range b.Volumes {
+			if alone := len(got) == 1 && got[0] == pv.GetName(); b.Leads(claim, pv) != alone {
+				t.Errorf("%s: leads to %s: %t", c.spec, pv.GetName(), !alone)
+			}
 		}
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s: -want +got:\n%s", c.spec, d)
