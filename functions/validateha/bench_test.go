@@ -92,3 +92,18 @@ func BenchmarkValidate(b *testing.B) {
 		})
 	}
 }
+
+// TestCost compares the work of validating with that of parsing by what they
+// allocate, which does not depend on the machine: it is to be twice as much at
+// most, also among many objects.
+func TestCost(t *testing.T) {
+	for name, text := range sizes {
+		text := text(t)
+		m := parse(t, text)
+		parsing := testing.AllocsPerRun(1, func() { parse(t, text) })
+		validating := testing.AllocsPerRun(1, func() { m.validate(today) })
+		if validating > 2*parsing {
+			t.Errorf("%s: validating makes %.0f allocations, parsing %.0f", name, validating, parsing)
+		}
+	}
+}

@@ -26,19 +26,28 @@ type checker struct {
 	nginxes      map[*yaml.RNode]nginx
 	binder       *kube.Binder
 	storage      []claimUse
-	autoscalers  []*yaml.RNode
+	kinds        map[string][]*yaml.RNode
+	workloads    []kube.Workload
 }
 
 func newChecker(list *framework.ResourceList, v version, all []harbor.Component) *checker {
-	k := &checker{list: list, version: v, all: all, binder: kube.NewBinder(list),
+	k := &checker{list: list, version: v, all: all, binder: kube.NewBinder(list), kinds: map[string][]*yaml.RNode{}, workloads: kube.Workloads(list),
 		environments: map[string]kube.Environment{}, registries: map[*yaml.RNode]registry{}, nginxes: map[*yaml.RNode]nginx{}}
-	for _, obj := range list.Items {
-		if obj.GetKind() == "HorizontalPodAutoscaler" && krm.Editable(obj) {
-			k.autoscalers = append(k.autoscalers, obj)
-		}
-	}
 	k.storage = k.claimUses()
 	return k
+}
+
+// ofKind returns the objects of a kind of Kubernetes.
+func (k *checker) ofKind(kind string) []*yaml.RNode {
+	if _, ok := k.kinds[kind]; !ok {
+		k.kinds[kind] = kube.OfKind(k.list, kind)
+	}
+	return k.kinds[kind]
+}
+
+// services are those that lead to the workload.
+func (k *checker) services(w kube.Workload) []*yaml.RNode {
+	return slices.DeleteFunc(slices.Clone(k.ofKind("Service")), func(s *yaml.RNode) bool { return !w.Behind(s) })
 }
 
 // old returns the components of Harbor 1.x by these names; all without names.
@@ -151,7 +160,7 @@ func (k *checker) scale(w kube.Workload) scale {
 		s.n = n
 	}
 	s.word = plural(s.n, "replica")
-	for _, obj := range k.autoscalers {
+	for _, obj := range k.ofKind("HorizontalPodAutoscaler") {
 		if obj.GetNamespace() != w.GetNamespace() ||
 			krm.Text(obj, "spec", "scaleTargetRef", "kind") != w.GetKind() || !kube.Called(w.RNode, w.GetNamespace(), krm.Text(obj, "spec", "scaleTargetRef", "name")) {
 			continue
@@ -166,9 +175,9 @@ func (k *checker) scale(w kube.Workload) scale {
 // peers are the other workloads of the component that have pods behind the same
 // Service: together they are replicas too.
 func (k *checker) peers(c harbor.Component) []harbor.Component {
-	services := kube.Services(k.list, c.Workload)
+	services := k.services(c.Workload)
 	return slices.DeleteFunc(k.beside(c, c.Name()), func(other harbor.Component) bool {
-		together := slices.ContainsFunc(services, func(s *yaml.RNode) bool { return slices.Contains(kube.Services(k.list, other.Workload), s) })
+		together := slices.ContainsFunc(services, other.Behind)
 		return other.RNode == c.RNode || !together || k.scale(other.Workload).n == 0 || k.scale(c.Workload).n == 0
 	})
 }

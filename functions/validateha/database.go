@@ -75,7 +75,7 @@ func (k *checker) checkHost(c harbor.Component, v kube.Value, at place) {
 	servers := k.beside(c, harbor.MySQL)
 	service := k.service(c.GetNamespace(), v.Text)
 	i := slices.IndexFunc(servers, func(s harbor.Component) bool {
-		return service != nil && slices.Contains(kube.Services(k.list, s.Workload), service)
+		return service != nil && s.Behind(service)
 	})
 	switch {
 	case i >= 0:
@@ -102,7 +102,7 @@ func (k *checker) inside(c harbor.Component, server harbor.Component, v kube.Val
 func (k *checker) left(servers []harbor.Component, host string) {
 	for _, s := range servers {
 		var names []string
-		for _, obj := range append(kube.Services(k.list, s.Workload), k.claimsOf(s)...) {
+		for _, obj := range append(k.services(s.Workload), k.claimsOf(s)...) {
 			names = append(names, krm.Name(obj))
 		}
 		with := ""
@@ -133,9 +133,9 @@ func (k *checker) service(namespace, host string) *yaml.RNode {
 	if ns == "" || namespace == "" {
 		ns = namespace
 	}
-	for _, obj := range k.list.Items {
+	for _, obj := range k.ofKind("Service") {
 		// The name in a text does not follow a prefix: only the present one counts.
-		if obj.GetKind() == "Service" && krm.Editable(obj) && obj.GetName() == name && obj.GetNamespace() == ns {
+		if obj.GetName() == name && obj.GetNamespace() == ns {
 			return obj
 		}
 	}

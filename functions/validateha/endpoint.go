@@ -167,7 +167,7 @@ var outside = []string{"Ingress", "Route", "HTTPRoute", "TLSRoute", "TCPRoute", 
 
 // checkEntry compares the address with the Services in front of an nginx.
 func (k *checker) checkEntry(n harbor.Component, u *url.URL, at place) {
-	services := kube.Services(k.list, n.Workload)
+	services := k.services(n.Workload)
 	ported := slices.DeleteFunc(slices.Clone(services), func(s *yaml.RNode) bool { return krm.Text(s, "spec", "type") != "NodePort" })
 	routed := slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool {
 		return slices.Contains(outside, obj.GetKind()) && krm.Editable(obj)
@@ -196,10 +196,8 @@ func onNode(n harbor.Component) bool {
 // checkNoEntry reports that nobody leads to nginx: an error where there is a
 // Service that leads nowhere.
 func (k *checker) checkNoEntry(n harbor.Component) {
-	workloads := kube.Workloads(k.list)
-	for _, s := range k.list.Items {
-		lost := s.GetKind() == "Service" && krm.Editable(s) && s.GetNamespace() == n.GetNamespace() && k.couldServe(s, n) &&
-			!slices.ContainsFunc(workloads, func(w kube.Workload) bool { return slices.Contains(kube.Services(k.list, w), s) })
+	for _, s := range k.ofKind("Service") {
+		lost := s.GetNamespace() == n.GetNamespace() && k.couldServe(s, n) && !slices.ContainsFunc(k.workloads, func(w kube.Workload) bool { return w.Behind(s) })
 		if lost {
 			k.error(s, krm.Path{"spec", "selector"}, "selects no pod among the resources, and no Service leads to %s: clients do not reach Harbor", krm.Name(n.RNode))
 			return
@@ -298,7 +296,7 @@ func (k *checker) checkNodePorts() {
 	taken := map[string]*yaml.RNode{}
 	var seen []*yaml.RNode
 	for _, c := range k.all {
-		for _, s := range kube.Services(k.list, c.Workload) {
+		for _, s := range k.services(c.Workload) {
 			if slices.Contains(seen, s) {
 				continue
 			}

@@ -119,8 +119,8 @@ func keysOf(all []use, of use) string {
 // hasElsewhere finds an object of the name in another namespace than the
 // workload's.
 func (k *checker) hasElsewhere(kind string, w kube.Workload, name string) *yaml.RNode {
-	for _, obj := range k.list.Items {
-		if obj.GetKind() == kind && krm.Editable(obj) && obj.GetNamespace() != w.GetNamespace() && kube.Called(obj, obj.GetNamespace(), name) {
+	for _, obj := range k.ofKind(kind) {
+		if obj.GetNamespace() != w.GetNamespace() && kube.Called(obj, obj.GetNamespace(), name) {
 			return obj
 		}
 	}
@@ -131,14 +131,14 @@ func (k *checker) hasElsewhere(kind string, w kube.Workload, name string) *yaml.
 // of the pen: the names are alike, nobody refers to the object, and it has the
 // key.
 func (k *checker) renamed(u use) *yaml.RNode {
-	for _, obj := range k.list.Items {
+	for _, obj := range k.ofKind(u.Kind) {
 		name := obj.GetName()
 		alike := strings.HasSuffix(name, "-"+u.Source.Name) || strings.HasPrefix(name, u.Source.Name+"-") || levenshtein.ComputeDistance(name, u.Source.Name) <= 2
-		if obj.GetKind() != u.Kind || !krm.Editable(obj) || obj.GetNamespace() != u.GetNamespace() || !alike ||
+		if obj.GetNamespace() != u.GetNamespace() || !alike ||
 			u.Key != "" && !slices.Contains(kube.Keys(obj), u.Key) {
 			continue
 		}
-		wanted := slices.ContainsFunc(kube.Workloads(k.list), func(w kube.Workload) bool {
+		wanted := slices.ContainsFunc(k.workloads, func(w kube.Workload) bool {
 			return slices.ContainsFunc(w.Sources(k.list), func(s kube.Source) bool { return s.Object == obj })
 		})
 		if !wanted {

@@ -23,10 +23,8 @@ var scheduling = Rule{
 		for _, c := range k.all {
 			k.checkWorkload(c)
 		}
-		for _, obj := range k.list.Items {
-			if obj.GetKind() == "PodDisruptionBudget" && krm.Editable(obj) {
-				k.checkBudget(obj)
-			}
+		for _, obj := range k.ofKind("PodDisruptionBudget") {
+			k.checkBudget(obj)
 		}
 	},
 }
@@ -54,7 +52,7 @@ func (k *checker) checkWorkload(c harbor.Component) {
 	if s.n > 1 && s.n != everywhere && !k.spread(c) {
 		lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
 	}
-	if s.n > 1 && !slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
+	if s.n > 1 && !slices.ContainsFunc(k.ofKind("PodDisruptionBudget"), func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
 		lacks = append(lacks, "has no PodDisruptionBudget")
 	}
 	if mutable(c) {
@@ -89,8 +87,7 @@ func mutable(c harbor.Component) bool {
 func budgets(obj *yaml.RNode, w kube.Workload) bool {
 	near := obj.GetNamespace() == w.GetNamespace() || obj.GetNamespace() == ""
 	selector := krm.Lookup(obj, "spec", "selector")
-	return obj.GetKind() == "PodDisruptionBudget" && krm.Editable(obj) && near && selector != nil &&
-		kube.Selects(yaml.NewRNode(selector), w.PodLabels())
+	return near && selector != nil && kube.Selects(yaml.NewRNode(selector), w.PodLabels())
 }
 
 // checkBudget reports a budget that never lets a pod of Harbor go.

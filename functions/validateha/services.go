@@ -25,7 +25,7 @@ var services = Rule{
 			}
 		}
 		for _, c := range k.old(harbor.Nginx) {
-			for _, s := range kube.Services(k.list, c.Workload) {
+			for _, s := range k.services(c.Workload) {
 				k.checkTargets(c, s)
 			}
 		}
@@ -197,7 +197,7 @@ func (k *checker) checkMissing(c harbor.Component, a call, targets []harbor.Comp
 	}
 	var others []string
 	for _, t := range targets {
-		for _, s := range kube.Services(k.list, t.Workload) {
+		for _, s := range k.services(t.Workload) {
 			if t.Name() != harbor.Nginx {
 				others = append(others, s.GetName())
 			}
@@ -218,14 +218,13 @@ func present(targets []harbor.Component) []string {
 // checkSelected looks at where a Service leads to. Pods that are not Harbor's may
 // pass requests on.
 func (k *checker) checkSelected(c harbor.Component, a call, targets []harbor.Component, s *yaml.RNode, number string) {
-	leads := func(w kube.Workload) bool { return slices.Contains(kube.Services(k.list, w), s) }
-	i := slices.IndexFunc(targets, func(t harbor.Component) bool { return leads(t.Workload) })
+	i := slices.IndexFunc(targets, func(t harbor.Component) bool { return t.Behind(s) })
 	if i >= 0 {
 		k.checkServicePort(targets[i], s, number, c.Name()+" calls "+a.address)
 		return
 	}
-	stranger := slices.ContainsFunc(kube.Workloads(k.list), func(w kube.Workload) bool {
-		return leads(w) && !slices.ContainsFunc(k.all, func(c harbor.Component) bool { return c.RNode == w.RNode })
+	stranger := slices.ContainsFunc(k.workloads, func(w kube.Workload) bool {
+		return w.Behind(s) && !slices.ContainsFunc(k.all, func(c harbor.Component) bool { return c.RNode == w.RNode })
 	})
 	if !stranger {
 		k.once(s, krm.Path{"spec", "selector"}, "selects no pod of the %s, which the %s calls at %s", strings.Join(present(targets), " or "), c.Name(), a.address)

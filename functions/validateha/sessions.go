@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
-	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
 
@@ -62,8 +61,8 @@ func (k *checker) missingSessions(c harbor.Component) {
 		return
 	}
 	hint := ""
-	for _, obj := range k.list.Items {
-		if obj.GetKind() == "ConfigMap" && krm.Editable(obj) && slices.Contains(kube.Keys(obj), harbor.RedisURL) && obj.GetNamespace() == c.GetNamespace() {
+	for _, obj := range k.ofKind("ConfigMap") {
+		if slices.Contains(kube.Keys(obj), harbor.RedisURL) && obj.GetNamespace() == c.GetNamespace() {
 			hint = "; ConfigMap " + obj.GetName() + " holds it, but no variable is read from there"
 		}
 	}

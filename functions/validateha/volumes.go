@@ -131,7 +131,7 @@ func (k *checker) suits(claim, pv *yaml.RNode) bool {
 // lonely says whether no claim of the list can be bound to the volume. The claims
 // that a StatefulSet makes are not in the list.
 func (k *checker) lonely(pv *yaml.RNode) bool {
-	return !slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool { return krm.Lookup(obj, "spec", "volumeClaimTemplates") != nil }) &&
+	return !slices.ContainsFunc(k.ofKind("StatefulSet"), func(obj *yaml.RNode) bool { return krm.Lookup(obj, "spec", "volumeClaimTemplates") != nil }) &&
 		!slices.ContainsFunc(k.binder.Claims, func(claim *yaml.RNode) bool { return slices.Contains(k.binder.Candidates(claim), pv) })
 }
 
