@@ -293,13 +293,15 @@ func (m *manifests) copy() *manifests {
 
 // validate returns the findings, one a line: severity, rule, place, message and
 // values.
-func (m *manifests) validate(version string) []string {
+func (m *manifests) validate(version string) []string { return lines(m.findings(version)) }
+
+func (m *manifests) findings(version string) framework.Results {
 	list := &framework.ResourceList{Items: m.items}
 	v := validateha.ValidateHA{KubernetesVersion: version}
 	if err := v.Run(list); err != nil {
 		m.t.Fatal(err)
 	}
-	return lines(list.Results)
+	return list.Results
 }
 
 func lines(findings framework.Results) []string {

@@ -650,8 +650,8 @@ func startingWith(lines []string, prefix string) []string {
 }
 
 // without are the lines that were not there before.
-func without(lines, before []string) []string {
-	return slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return slices.Contains(before, l) })
+func without[T comparable](lines, before []T) []T {
+	return slices.DeleteFunc(slices.Clone(lines), func(l T) bool { return slices.Contains(before, l) })
 }
 
 func compareGolden(t *testing.T, path, got string) {
