@@ -233,6 +233,10 @@ func shown(v kube.Value) string {
 	return v.Text
 }
 
+// lineBreak says whether a value holds a line break, which most often has come
+// with the file that a Secret was made from.
+func lineBreak(v kube.Value) bool { return strings.ContainsAny(v.Text, "\r\n") }
+
 // sources names ConfigMaps and Secrets for a message: key password of Secret
 // harbor-redis.
 func sources(all []kube.Source) string {

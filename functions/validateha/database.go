@@ -47,6 +47,10 @@ func (k *checker) checkDatabase(c harbor.Component) {
 	if slices.Contains(env.Names(), "POSTGRESQL_HOST") {
 		return // Harbor 1.6
 	}
+	if v, _ := env.Get("MYSQL_PWD"); lineBreak(v) {
+		at := k.of(v, c.Container, "MYSQL_PWD")
+		k.error(at.obj, at.path, "MYSQL_PWD holds a line break: the database refuses it")
+	}
 	for _, name := range []string{"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USR", "MYSQL_DATABASE"} {
 		v, ok := env.Get(name)
 		at := k.of(v, c.Container, name)

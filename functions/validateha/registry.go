@@ -93,6 +93,15 @@ const (
 // configVersion is the only one (distribution v2.6.2 configuration).
 const configVersion = "0.1"
 
+// imageConfig is what matters here of the configuration that the images have
+// (distribution v2.6.2 cmd/registry/config-example.yml).
+const imageConfig = `version: 0.1
+storage:
+  cache: {blobdescriptor: inmemory}
+  filesystem: {rootdirectory: /var/lib/registry}
+http: {addr: ":5000"}
+`
+
 // imageConfigs are where images have a configuration of their own.
 var imageConfigs = []string{registryDir + "/" + configFile, oldRegistryDir + "/" + configFile}
 
@@ -132,6 +141,9 @@ func (k *checker) registry(c harbor.Component) registry {
 		if r.file == "" && r.at.State != kube.Unsure && path.Base(d.Path) == configFile {
 			r.file, r.value = d.Path, d.Value
 		}
+	}
+	if r.file == "" && r.at.State == kube.Absent && r.byVariables() {
+		r.value = kube.Value{Text: imageConfig, Known: true}
 	}
 	r.place = k.of(r.value, c.Container, "")
 	if r.value.Known {
@@ -196,9 +208,18 @@ func (r registry) bare() bool {
 	return name == "registry" || name == "registry-photon"
 }
 
+// byVariables says whether the registry is told by variables to ask for tokens:
+// then it is meant to read the image's configuration for the rest.
+func (r registry) byVariables() bool {
+	return slices.Contains(imageConfigs, r.reads) && r.bare() && slices.ContainsFunc(r.env.Names(), func(name string) bool {
+		return strings.HasPrefix(name, variableOf([]string{"auth", "token"}))
+	})
+}
+
 func (k *checker) checkConfigPath(r registry) {
 	elsewhere := r.file != "" && r.file != r.reads
 	switch {
+	case r.file == "" && r.readable: // byVariables
 	case r.reads == "":
 		k.note(r.RNode, r.Path.Append("image"), "which configuration this image reads cannot be seen: check that it is the mounted one, or name that in args").is(r.Image())
 	case r.at.State == kube.Unsure:
@@ -274,7 +295,7 @@ func (k *checker) checkCertificate(r registry) {
 	case !v.Known || found.State == kube.Present:
 	case found.State == kube.Unsure:
 		k.note(r.RNode, found.Mount.Path, "auth.token.rootcertbundle is %s, and what is in this volume cannot be seen: check that it holds that file", shown(v))
-	case r.file != r.reads && path.Dir(v.Text) == path.Dir(r.reads):
+	case r.file != "" && r.file != r.reads && path.Dir(v.Text) == path.Dir(r.reads):
 		// It moves with the mount of the config, which is reported already.
 	case !r.bare():
 		k.note(at.obj, at.path, "auth.token.rootcertbundle is %s, which no mount brings: check that the image does", shown(v))

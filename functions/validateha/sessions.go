@@ -36,6 +36,8 @@ func (k *checker) checkSessions(c harbor.Component) {
 	unset := unresolved.FindString(v.Text)
 	switch {
 	case v.Broken: // L16 says so
+	case lineBreak(v):
+		k.error(at.obj, at.path, "%s holds a line break: Redis refuses the password, or the ui takes another database", harbor.RedisURL)
 	case unset != "":
 		k.error(at.obj, at.path, "refers to %s, which stays as it is written: only the value of an entry of env is expanded, by variables before it", unset)
 	case err != nil:

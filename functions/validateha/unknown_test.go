@@ -78,6 +78,7 @@ func TestUnknown(t *testing.T) {
 		"a volume that the driver made": {"", both(cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "staticVolume"), cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "rootPath"),
 			put("PersistentVolume", "registry-pv", "1-2-cephfs.csi.ceph.com", "spec", "csi", "volumeAttributes", "storage.kubernetes.io/csiProvisionerIdentity"))},
 		"a jobservice that needs no key": {"", both(set("Workload", "jobservice-rc", "goharbor/harbor-jobservice:v1.5.0", inPod("image")...), cut("Workload", "jobservice-rc", inPod("volumeMounts", 0)...))},
+		"a registry by variables alone":  {"", byVariables},
 		"claim of the cluster":           {"L04", both(set("Workload", "registry-rc", "images", volume(1, "persistentVolumeClaim", "claimName")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
 		"claim of a class":               {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "nfs", "spec", "storageClassName"))},
 		"claim of the default class":     {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"))},
@@ -145,6 +146,19 @@ func TestUnknown(t *testing.T) {
 			t.Errorf("%s: no info of %s, but:\n%s", name, c.rule, strings.Join(found, "\n"))
 		}
 	}
+}
+
+// byVariables takes the file of the registry's settings away and gives them by
+// variables, above those of the image.
+func byVariables(m *manifests) bool {
+	for _, v := range [][2]string{
+		{"HTTP_SECRET", "http-secret"}, {"STORAGE_FILESYSTEM_ROOTDIRECTORY", "/storage"}, {"AUTH", "token"},
+		{"AUTH_TOKEN_REALM", "http://hub.example.com:31777/service/token"}, {"AUTH_TOKEN_SERVICE", "harbor-registry"},
+		{"AUTH_TOKEN_ISSUER", "harbor-token-issuer"}, {"AUTH_TOKEN_ROOTCERTBUNDLE", "/etc/registry/root.crt"}, {"STORAGE_CACHE_BLOBDESCRIPTOR", ""},
+	} {
+		give("registry", "REGISTRY_"+v[0], v[1])(m)
+	}
+	return item("registry", "config.yml", "", "")(m)
 }
 
 // TestTwoHarbors checks that two Harbors in two namespaces do not get mixed up.

@@ -165,8 +165,8 @@ func (k *checker) checkFit(u claimUse, pv *yaml.RNode) {
 		k.error(u.claim, requested, "asks for %s, %s has %s: pods wait forever", want, krm.Name(pv), have).is(want.String()).want(have.String())
 	}
 	for _, mode := range modes(u.claim) {
-		// The modes of a claim that pods share are L04's.
-		if !slices.Contains(modes(pv), mode) && k.shared(u) == "" {
+		// L04 wants a claim that pods share to be ReadWriteMany.
+		if !slices.Contains(modes(pv), mode) && (k.shared(u) == "" || mode != rwx && slices.Contains(modes(u.claim), rwx)) {
 			k.error(u.claim, krm.Path{"spec", "accessModes"}, "asks for %s, which %s does not offer: pods wait forever", mode, krm.Name(pv)).
 				is(modes(u.claim)).want(modes(pv))
 			break
