@@ -268,6 +268,7 @@ var mutations = []mutation{
 	{"no issuer", "L02", e, inConfig("issuer: harbor-token-issuer", "#")},
 	{"service of somebody else", "L02", e, inConfig("service: harbor-registry\n", "service: registry\n")},
 	{"no certificate by variable", "L02", e, both(byVariables, give("registry", "REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE", "/etc/registry/ca.crt"))},
+	{"auth by variable", "L02", e, give("registry", "REGISTRY_AUTH", "token")},
 	{"no auth", "L02", e, inConfig("auth:", "x-auth:")},
 	{"issuer by variable", "L02", e, give("registry", "REGISTRY_AUTH_TOKEN_ISSUER", "me")},
 
@@ -301,6 +302,9 @@ var mutations = []mutation{
 	{"volume on the node", "L04", e, source("registry-pv", "hostPath", mapping("path", "/data"))},
 	{"volume on a local disk", "L04", e, source("registry-pv", "local", mapping("path", "/data"))},
 	{"volume on a disk", "L04", e, source("registry-pv", "awsElasticBlockStore", mapping("volumeID", "v"))},
+	{"volume for one node", "L04", e, put("PersistentVolume", "registry-pv", func() *yaml.Node {
+		return krm.Map("required", krm.Map("nodeSelectorTerms", krm.List(krm.Map("matchExpressions", krm.List(krm.Map("key", "kubernetes.io/hostname", "operator", "In", "values", []string{"node-1"}))))))
+	}, "spec", "nodeAffinity")},
 	{"volume on iSCSI", "L04", e, source("registry-pv", "iscsi", mapping("targetPortal", "p", "iqn", "i", "lun", 0))},
 	{"volume of a disk driver", "L04", e, set("PersistentVolume", "registry-pv", "rbd.csi.ceph.com", "spec", "csi", "driver")},
 	{"volume read-only", "L04", e, both(set("PersistentVolume", "registry-pv", "cephfs.csi.ceph.com", "spec", "csi", "driver"), put("PersistentVolume", "registry-pv", true, "spec", "csi", "readOnly"))},

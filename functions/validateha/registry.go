@@ -224,7 +224,7 @@ func (k *checker) checkConfigPath(r registry) {
 		k.note(r.RNode, r.Path.Append("image"), "which configuration this image reads cannot be seen: check that it is the mounted one, or name that in args").is(r.Image())
 	case r.at.State == kube.Unsure:
 		k.note(r.RNode, r.at.Mount.Path.Append("mountPath"), "what is in this volume cannot be seen: check that it holds %s", path.Base(r.reads))
-	case r.at.State == kube.Absent && !r.bare():
+	case r.at.State == kube.Absent && !r.bare() && !elsewhere:
 		k.note(r.RNode, r.Path.Append("volumeMounts"), "no mount brings %s: check that the image does", r.reads)
 	case r.at.State == kube.Absent && !slices.Contains(imageConfigs, r.reads):
 		f := k.error(r.RNode, r.Path.Append("args"), "the registry is told to read %s, which no mount brings: it does not start", r.reads).is(r.reads)
@@ -270,7 +270,11 @@ var tokenSettings = [][2]string{{"issuer", harbor.TokenIssuer}, {"service", harb
 
 func (k *checker) checkAuth(r registry) {
 	if r.get("auth", "token", "realm").Text == "" && r.get("auth", "token", "rootcertbundle").Text == "" {
-		k.error(r.obj, r.path, "config.yml has no auth.token: everybody who reaches the registry can push and delete, or Harbor's users cannot log in")
+		at, missing := r.placeOf("auth"), "config.yml has no auth.token"
+		if _, replaced := r.variable([]string{"auth"}); replaced {
+			missing = "REGISTRY_AUTH takes the place of auth in config.yml, and no variable sets auth.token"
+		}
+		k.error(at.obj, at.path, "%s: everybody who reaches the registry can push and delete, or Harbor's users cannot log in", missing)
 		return
 	}
 	for _, s := range tokenSettings {
@@ -355,12 +359,18 @@ func (k *checker) checkCache(r registry) {
 	}
 }
 
-// get returns a setting: a variable named after it goes before config.yml
-// (distribution v2.6.2 configuration/parser.go).
+// get returns a setting: a variable named after it goes before config.yml, and one
+// named after what it is in replaces all of that (distribution v2.6.2
+// configuration/parser.go).
 func (r registry) get(setting ...string) kube.Value {
 	v, set := r.variable(setting)
 	if set {
 		return v
+	}
+	for i := 1; i < len(setting); i++ {
+		if whole, replaced := r.variable(setting[:i]); replaced {
+			return kube.Value{Text: map[bool]string{true: kube.Hidden}[isMapping(whole)], Known: !isMapping(whole)}
+		}
 	}
 	if !r.readable {
 		return kube.Value{Text: kube.Hidden}
@@ -374,6 +384,9 @@ func (r registry) get(setting ...string) kube.Value {
 	}
 	return v // an object that is not in the list may set it
 }
+
+// isMapping says whether a variable may hold settings, and not a name alone.
+func isMapping(v kube.Value) bool { return !v.Known || strings.ContainsAny(v.Text, ":{") }
 
 // placeOf is where a setting stands: in its variable or in config.yml.
 func (r registry) placeOf(setting ...string) place {
@@ -407,10 +420,10 @@ func (r registry) drivers() ([]string, bool) {
 	switch v, set := r.variable([]string{"storage"}); {
 	case !r.readable:
 		return nil, false
-	case set && v.Known && !strings.ContainsAny(v.Text, ":{"):
-		found[v.Text] = true
-	case set:
+	case set && isMapping(v):
 		return nil, false
+	case set:
+		found[v.Text] = true
 	case r.config.Text("storage") != "":
 		found[r.config.Text("storage")] = true
 	case r.config.Lookup("storage") != nil:

@@ -87,21 +87,19 @@ func (u claimUse) volume() *yaml.RNode {
 
 // shared says in words which pods use the claim together, "" when only one does.
 func (k *checker) shared(u claimUse) string {
-	users, word, pods := 0, "", 0
+	var names []string
+	pods, alone := 0, ""
 	for _, c := range u.users {
 		if s := k.scale(c.Workload); s.n > 0 {
-			users, word, pods = users+1, s.word, pods+s.n
+			names, pods = append(names, krm.Name(c.RNode)), pods+s.n
+			alone = fmt.Sprintf("%s has %s", c.Name(), s.word)
 		}
 	}
 	switch {
 	case pods < 2:
 		return ""
-	case users == 1:
-		return fmt.Sprintf("%s has %s", strings.Join(harbor.Names(u.users), " and "), word)
-	}
-	var names []string
-	for _, c := range u.users {
-		names = append(names, krm.Name(c.RNode))
+	case len(names) == 1:
+		return alone
 	}
 	return strings.Join(names, " and ") + " use it together"
 }
@@ -149,10 +147,12 @@ func (k *checker) checkModes(u claimUse, together string) {
 	}
 }
 
-// Provisioners and preinstalled classes of disks: one node can write to each.
+// Drivers and preinstalled classes of disks, to whose file systems one node can
+// write.
 var (
-	diskProvisioners = []string{"ebs.csi.aws.com", "kubernetes.io/aws-ebs", "disk.csi.azure.com", "kubernetes.io/azure-disk",
-		"kubernetes.io/gce-pd", "cinder.csi.openstack.org", "kubernetes.io/cinder", "dobs.csi.digitalocean.com", "csi.hetzner.cloud", "kubernetes.io/vsphere-volume"}
+	diskDrivers = []string{"ebs.csi.aws.com", "kubernetes.io/aws-ebs", "disk.csi.azure.com", "kubernetes.io/azure-disk", "pd.csi.storage.gke.io",
+		"kubernetes.io/gce-pd", "cinder.csi.openstack.org", "kubernetes.io/cinder", "rbd.csi.ceph.com", "rook-ceph.rbd.csi.ceph.com", "kubernetes.io/rbd",
+		"dobs.csi.digitalocean.com", "csi.hetzner.cloud", "kubernetes.io/vsphere-volume"}
 	diskClasses = []string{"gp2", "gp3", "standard-rwo", "premium-rwo", "managed-csi", "managed-csi-premium", "managed-premium",
 		"local-path", "do-block-storage", "hcloud-volumes"}
 )
@@ -168,7 +168,7 @@ func (k *checker) checkClass(u claimUse, together string) {
 	switch {
 	case set && name == "":
 		// Static: the volume is not among the resources, which L14 says.
-	case slices.Contains(diskProvisioners, provisioner):
+	case slices.Contains(diskDrivers, provisioner):
 		k.error(u.claim, className, "StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).is(name)
 	case class == nil && slices.Contains(diskClasses, name):
 		k.warn(u.claim, className, "StorageClass %s makes disks on the clusters that bring it, which one node can use, but %s", name, together).is(name)
@@ -181,9 +181,6 @@ func (k *checker) checkClass(u claimUse, together string) {
 
 // disks are the sources that one node can write to.
 var disks = []string{"awsElasticBlockStore", "azureDisk", "gcePersistentDisk", "cinder", "vsphereVolume", "photonPersistentDisk", "scaleIO", "storageos", "iscsi", "fc", "rbd"}
-
-// diskDrivers are the CSI drivers whose file systems one node can write to.
-var diskDrivers = []string{"ebs.csi.aws.com", "disk.csi.azure.com", "pd.csi.storage.gke.io", "cinder.csi.openstack.org", "rbd.csi.ceph.com", "dobs.csi.digitalocean.com", "csi.hetzner.cloud"}
 
 // plugin is a kind of volume that Kubernetes had built in.
 type plugin struct {
@@ -208,6 +205,8 @@ func (k *checker) checkSource(u claimUse, pv *yaml.RNode, together string) {
 	case together == "":
 	case krm.Lookup(pv, "spec", "local") != nil:
 		k.error(pv, spec.Append("local"), "is a disk of one node, but %s", together)
+	case ofOneNode(pv):
+		k.error(pv, spec.Append("nodeAffinity"), "lets one node use the volume, but %s", together)
 	case modeOf(pv) == "Block":
 	case slices.Contains(diskDrivers, driver):
 		k.error(pv, spec.Append("csi", "driver"), "%s makes disks, which one node can use, but %s", driver, together).is(driver)
@@ -218,6 +217,29 @@ func (k *checker) checkSource(u claimUse, pv *yaml.RNode, together string) {
 			}
 		}
 	}
+}
+
+// ofOneNode says whether only one node can mount the volume, by its name.
+func ofOneNode(pv *yaml.RNode) bool {
+	terms := krm.Path{"spec", "nodeAffinity", "required", "nodeSelectorTerms"}
+	var nodes []string
+	for i := range krm.Elements(pv, terms...) {
+		named := false
+		for j := range krm.Elements(pv, terms.Append(i, "matchExpressions")...) {
+			at := terms.Append(i, "matchExpressions", j)
+			if krm.Text(pv, at.Append("key")...) == "kubernetes.io/hostname" && krm.Text(pv, at.Append("operator")...) == "In" {
+				named = true
+				for _, n := range krm.Elements(pv, at.Append("values")...) {
+					nodes = append(nodes, n.Value)
+				}
+			}
+		}
+		if !named {
+			return false
+		}
+	}
+	slices.Sort(nodes)
+	return len(slices.Compact(nodes)) == 1
 }
 
 func (k *checker) checkPlugin(obj *yaml.RNode, at krm.Path) {
