@@ -20,7 +20,8 @@ type Rule struct {
 }
 
 // Rules are all rules in the order of their numbers. L are those of Harbor 1.x
-// and the general ones. N, of Harbor 2.x alone, come here when they are written.
+// and the general ones; N01 and on, of Harbor 2.x alone, have their place behind
+// them.
 var Rules = []Rule{
 	registryReadsConfig, registryAsksForTokens, registryStarts,
 	sharedStorage,

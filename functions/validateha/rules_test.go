@@ -211,7 +211,8 @@ A finding carries the number of its rule as the tag ` + "`rule`" + `. A rule tha
 ` + "```yaml" + `
 EXAMPLE` + "```" + `
 
-L04, L13, L14, L15 and L16 are for Harbor 1.x and 2.x, the others for Harbor 1.x.
+L01 to L15 are what Harbor needs to be highly available; L16 and L17 are what these rest on, that names and addresses lead somewhere.
+L04, L13, L14, L15 and L16 are for Harbor 1.x and 2.x, the others for Harbor 1.x. Numbers with N are kept for rules of Harbor 2.x alone.
 The severity is that of the gravest finding of the rule.
 
 `

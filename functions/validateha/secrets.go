@@ -104,7 +104,9 @@ func (k *checker) privateKey(ui harbor.Component) (half, bool) {
 }
 
 // certificate reads what the registry checks tokens with; false when it says no
-// more.
+// more. Its dates do not matter: Harbor's tokens name the key, and the registry
+// looks at the dates of certificates in tokens only (distribution v2.6.2
+// registry/auth/token/token.go, VerifySigningKey).
 func (k *checker) certificate(r registry) (half, bool) {
 	v := r.get("auth", "token", "rootcertbundle")
 	found := r.At(k.list, v.Text)
