@@ -82,9 +82,14 @@ var harmless = map[string]change{
 		})
 		return nil
 	}),
-	"pod labels":      put("Workload", "ui-rc", "a", "spec", "template", "metadata", "labels", "team"),
-	"prefix of names": each(prefixed),
-	"another object":  add("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n"),
+	"pod labels": put("Workload", "ui-rc", "a", "spec", "template", "metadata", "labels", "team"),
+	"prefix of names": each(func(obj *yaml.RNode) error {
+		if obj.GetName() == "csi-cephfs-secret" {
+			return nil // kustomize does not change references in a PersistentVolume
+		}
+		return prefixed(obj)
+	}),
+	"another object": add("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n"),
 	"another application": func(m *manifests) bool {
 		m.add(`apiVersion: apps/v1
 kind: Deployment

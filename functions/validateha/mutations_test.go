@@ -447,6 +447,9 @@ var mutations = []mutation{
 	{"volume for another claim", "L14", e, both(put("PersistentVolumeClaim", "registry-pvc", "registry-pv", "spec", "volumeName"),
 		put("PersistentVolume", "registry-pv", mapping("name", "other", "namespace", "harbor"), "spec", "claimRef"))},
 	{"volume for a claim in no namespace", "L14", e, put("PersistentVolume", "registry-pv", mapping("name", "registry-pvc"), "spec", "claimRef")},
+	{"volume for the claim in another namespace", "L14", e, of(namespaced, put("PersistentVolume", "registry-pv", mapping("name", "registry-pvc", "namespace", "default"), "spec", "claimRef"))},
+	{"volume for the claim before kustomize renamed it", "L14", e, of(namespaced, both(put("PersistentVolume", "registry-pv", mapping("name", "registry-pvc", "namespace", "harbor"), "spec", "claimRef"),
+		func(m *manifests) bool { return prefixed(m.object("PersistentVolumeClaim", "registry-pvc")) == nil }))},
 	{"two volumes for one claim", "L14", e, func(m *manifests) bool {
 		second := m.object("PersistentVolume", "registry-pv").Copy()
 		m.items = append(m.items, second)
@@ -465,6 +468,10 @@ var mutations = []mutation{
 	{"no Secret of the driver", "L14", e, cut("PersistentVolume", "registry-pv", "spec", "csi", "nodeStageSecretRef")},
 	{"Secret of the driver in no namespace", "L14", e, cut("PersistentVolume", "registry-pv", "spec", "csi", "nodeStageSecretRef", "namespace")},
 	{"Secret of the driver with other keys", "L14", e, cut("Secret", "csi-cephfs-secret", "stringData", "userID")},
+	{"Secret of the driver renamed by kustomize", "L14", w, func(m *manifests) bool {
+		secret := m.object("Secret", "csi-cephfs-secret")
+		return secret != nil && prefixed(secret) == nil
+	}},
 	{"no handle", "L14", e, cut("PersistentVolume", "registry-pv", handle...)},
 	{"handle of another volume", "L14", e, func(m *manifests) bool {
 		log := m.object("PersistentVolume", "log-pv")

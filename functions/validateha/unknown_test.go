@@ -81,6 +81,7 @@ func TestUnknown(t *testing.T) {
 			put("PersistentVolume", "registry-pv", "1-2-cephfs.csi.ceph.com", "spec", "csi", "volumeAttributes", "storage.kubernetes.io/csiProvisionerIdentity"))},
 		"a jobservice that needs no key": {"", both(set("Workload", "jobservice-rc", "goharbor/harbor-jobservice:v1.5.0", inPod("image")...), cut("Workload", "jobservice-rc", inPod("volumeMounts", 0)...))},
 		"a registry by variables alone":  {"", byVariables},
+		"a volume for a claim elsewhere": {"L14", both(drop("PersistentVolume", "registry-pv"), add("apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: a, labels: {type: x}}\nspec: {accessModes: [ReadWriteMany], capacity: {storage: 9Gi}, nfs: {}, claimRef: {name: theirs, namespace: n}}\n"))},
 		"claim of the cluster":           {"L04", both(set("Workload", "registry-rc", "images", volume(1, "persistentVolumeClaim", "claimName")...), drop("PersistentVolumeClaim", "registry-pvc"), drop("PersistentVolume", "registry-pv"))},
 		"claim of a class":               {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "nfs", "spec", "storageClassName"))},
 		"claim of the default class":     {"L04", both(drop("PersistentVolume", "registry-pv"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"))},

@@ -104,7 +104,7 @@ func (k *checker) checkNoVolume(u claimUse) {
 	if !byName && krm.Lookup(u.claim, selector...) == nil && (!set || class != "") {
 		return // dynamic
 	}
-	i := slices.IndexFunc(k.binder.Volumes, func(pv *yaml.RNode) bool { return k.suits(u.claim, pv) && k.lonely(pv) })
+	i := slices.IndexFunc(k.binder.Volumes, func(pv *yaml.RNode) bool { return k.suits(u.claim, pv) && k.lonely(u.claim, pv) })
 	if i >= 0 {
 		k.error(u.claim, bindsBy(u.claim), "fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever", krm.Name(k.binder.Volumes[i]))
 	} else {
@@ -128,10 +128,11 @@ func (k *checker) suits(claim, pv *yaml.RNode) bool {
 		!slices.ContainsFunc(modes(claim), func(m string) bool { return !slices.Contains(modes(pv), m) })
 }
 
-// lonely says whether no claim of the list can be bound to the volume. The claims
-// that a StatefulSet makes are not in the list.
-func (k *checker) lonely(pv *yaml.RNode) bool {
-	return !slices.ContainsFunc(k.ofKind("StatefulSet"), func(obj *yaml.RNode) bool { return krm.Lookup(obj, "spec", "volumeClaimTemplates") != nil }) &&
+// lonely says whether no claim of the list can be bound to the volume, and it is
+// not for one elsewhere. The claims that a StatefulSet makes are not in the list.
+func (k *checker) lonely(claim, pv *yaml.RNode) bool {
+	elsewhere := krm.Text(pv, claimRef.Append("namespace")...) != "" && !kube.Called(claim, claim.GetNamespace(), krm.Text(pv, claimRef.Append("name")...))
+	return !elsewhere && !slices.ContainsFunc(k.ofKind("StatefulSet"), func(obj *yaml.RNode) bool { return krm.Lookup(obj, "spec", "volumeClaimTemplates") != nil }) &&
 		!slices.ContainsFunc(k.binder.Claims, func(claim *yaml.RNode) bool { return slices.Contains(k.binder.Candidates(claim), pv) })
 }
 
@@ -296,6 +297,9 @@ func (k *checker) checkCephSecret(pv *yaml.RNode, name, namespace string) {
 	if secret == nil {
 		k.note(pv, stageSecret, "Secret %s in namespace %s is not among the resources: check that it is there and holds userID and userKey", name, namespace)
 		return
+	}
+	if secret.GetName() != name || secret.GetNamespace() != namespace {
+		k.warn(pv, stageSecret, "refers to Secret %s in namespace %s, which is now %s: kustomize does not change references in a PersistentVolume", name, namespace, krm.Name(secret))
 	}
 	for _, key := range []string{"userID", "userKey"} {
 		if !slices.Contains(kube.Keys(secret), key) {

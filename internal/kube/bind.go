@@ -65,17 +65,15 @@ func (b *Binder) Leads(claim, pv *yaml.RNode) bool {
 }
 
 // Reserved says whether the volume is reserved by its claimRef, and whether that
-// is for this claim. A claim without namespace goes where it is applied to.
+// is for this claim, by its present name: kustomize changes no claimRef. A claim
+// without namespace goes where it is applied to.
 func Reserved(pv, claim *yaml.RNode) (reserved, forClaim bool) {
 	name := krm.Text(pv, "spec", "claimRef", "name")
 	if name == "" {
 		return false, false
 	}
 	namespace := krm.Text(pv, "spec", "claimRef", "namespace")
-	if claim.GetNamespace() == "" {
-		namespace = ""
-	}
-	return true, Called(claim, namespace, name)
+	return true, claim.GetName() == name && (claim.GetNamespace() == "" || claim.GetNamespace() == namespace)
 }
 
 // named says whether another claim names the volume.
