@@ -1,6 +1,7 @@
 package validateha
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -109,7 +110,8 @@ func (k *checker) entries(c harbor.Component) []harbor.Component {
 type nginx struct {
 	directives []harbor.Directive // none when not all of it can be seen
 	place
-	unclear string // what cannot be looked at, and why
+	secret  bool   // it is not to be shown
+	unclear string // why it cannot be looked at
 }
 
 // nginx reads the configuration of an nginx.
@@ -118,7 +120,7 @@ func (k *checker) nginx(n harbor.Component) nginx {
 		return conf
 	}
 	found := n.At(k.list, harbor.NginxConf)
-	conf := nginx{place: k.of(found.Value, n.Container, "")}
+	conf := nginx{place: k.of(found.Value, n.Container, ""), secret: found.Value.Secret}
 	if found.State == kube.Present && found.Value.Known {
 		all, err := harbor.ParseNginx(found.Value.Text)
 		if err != nil {
@@ -126,7 +128,7 @@ func (k *checker) nginx(n harbor.Component) nginx {
 		}
 		harbor.All(all, "include", func(d harbor.Directive, _ []harbor.Directive) {
 			if path.Base(d.Arg(0)) != "mime.types" {
-				conf.unclear = "includes " + d.Arg(0)
+				conf.unclear = fmt.Sprintf("line %d: includes another file", d.Line)
 			}
 		})
 		if conf.unclear == "" {
@@ -148,7 +150,7 @@ func (k *checker) checkServerName(n harbor.Component, u *url.URL) {
 		return
 	}
 	if conf.unclear != "" {
-		k.note(conf.obj, conf.path, "nginx.conf is not looked at, it %s: check that it answers for %s", conf.unclear, u.Host)
+		k.note(conf.obj, conf.path, "nginx.conf is not looked at (%s): check that it answers for %s", conf.unclear, u.Host)
 	}
 	var names []string
 	harbor.All(conf.directives, "server_name", func(d harbor.Directive, _ []harbor.Directive) { names = append(names, d.Args...) })
@@ -157,8 +159,9 @@ func (k *checker) checkServerName(n harbor.Component, u *url.URL) {
 		return strings.EqualFold(host, u.Hostname()) || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "~") || strings.Contains(name, "*") || name == ""
 	})
 	if len(names) > 0 && !fits {
-		k.warn(conf.obj, conf.path, "server_name is %s and %s %s://%s: it answers as the only server, but not beside another one", strings.Join(names, " "), endpoint, u.Scheme, u.Host).
-			is(strings.Join(names, " ")).want(u.Host)
+		is := shown(kube.Value{Text: strings.Join(names, " "), Secret: conf.secret})
+		k.warn(conf.obj, conf.path, "server_name is %s and %s %s://%s: it answers as the only server, but not beside another one", is, endpoint, u.Scheme, u.Host).
+			is(is).want(u.Host)
 	}
 }
 
@@ -170,7 +173,8 @@ func (k *checker) checkEntry(n harbor.Component, u *url.URL, at place) {
 	services := k.services(n.Workload)
 	ported := slices.DeleteFunc(slices.Clone(services), func(s *yaml.RNode) bool { return krm.Text(s, "spec", "type") != "NodePort" })
 	routed := slices.ContainsFunc(k.list.Items, func(obj *yaml.RNode) bool {
-		return slices.Contains(outside, obj.GetKind()) && krm.Editable(obj)
+		near := obj.GetKind() != "Ingress" || obj.GetNamespace() == n.GetNamespace() // the others reach further
+		return slices.Contains(outside, obj.GetKind()) && near && krm.Editable(obj)
 	})
 	reachable := slices.ContainsFunc(services, func(s *yaml.RNode) bool {
 		return krm.Text(s, "spec", "type") == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0

@@ -425,6 +425,10 @@ var mutations = []mutation{
 	{"realm with another path", "L13", e, inConfig("31777/service/token", "31777/token")},
 	{"no realm", "L13", e, inConfig("realm: http", "#")},
 	{"another node port", "L13", e, set("Service", "nginx", 31778, "spec", "ports", 0, "nodePort")},
+	{"another node port beside somebody else's Ingress", "L13", e, of(namespaced, both(set("Service", "nginx", 31778, "spec", "ports", 0, "nodePort"), func(m *manifests) bool {
+		m.add("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: theirs, namespace: other}\n")
+		return true
+	}))},
 	{"node port out of range", "L13", e, set("Service", "nginx", 80, "spec", "ports", 0, "nodePort")},
 	{"node port taken", "L13", e, both(put("Service", "ui", "NodePort", "spec", "type"), put("Service", "ui", 31777, "spec", "ports", 0, "nodePort"))},
 	{"no Service leads to nginx", "L13", e, set("Service", "nginx", "nginx", "spec", "selector", "name")},

@@ -240,7 +240,7 @@ func (k *checker) checkConfigPath(r registry) {
 	case r.broken != nil:
 		k.error(r.obj, r.path, "is no configuration of a registry: %s", message(r.broken))
 	case r.readable && r.config.Text("version") != configVersion:
-		k.error(r.obj, r.path, "config.yml has version %q, want %s: the registry does not start", r.config.Text("version"), configVersion)
+		k.error(r.obj, r.path, "version is not %s in config.yml: the registry does not start", configVersion)
 	}
 }
 

@@ -128,6 +128,9 @@ var locations = []string{"/", "/v2/", "/service/", "/api/", "/c/"}
 // proxied are the addresses that nginx passes requests on to.
 func (k *checker) proxied(n harbor.Component) []call {
 	conf := k.nginx(n)
+	if conf.secret {
+		return nil // not to be shown
+	}
 	upstreams := map[string][]string{}
 	harbor.All(conf.directives, "upstream", func(d harbor.Directive, _ []harbor.Directive) {
 		harbor.All(d.Block, "server", func(s harbor.Directive, _ []harbor.Directive) {

@@ -182,6 +182,18 @@ func TestSecretsStaySecret(t *testing.T) {
 			}
 		}
 	}
+	// The registry's configuration and nginx's are files of a Secret.
+	for _, content := range []string{mark, mark + ": [", "version: " + mark, "version: 0.1\nstorage: " + mark, "version: 0.1\nstorage: {filesystem: {rootdirectory: /" + mark + "}}\nauth: {token: {realm: " + mark + ", issuer: " + mark + "}}", "server { server_name " + mark + "; include " + mark + "/*; }", "server { server_name " + mark + "; location / { proxy_pass http://" + mark + "; } }"} {
+		m := parse(t, clean(t))
+		for component, file := range map[string]string{"registry": "config.yml", "nginx": "nginx.conf"} {
+			if !put("Workload", component+"-rc", mapping("secretName", "files", "items", krm.List(krm.Map("key", "text", "path", file))), volume(0, "secret")...)(m) ||
+				!both(cut("Workload", component+"-rc", volume(0, "projected")...))(m) && !both(cut("Workload", component+"-rc", volume(0, "configMap")...))(m) {
+				t.Fatalf("%s has another volume", component)
+			}
+		}
+		m.items = append(m.items, yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "Secret", "metadata", krm.Map("name", "files"), "stringData", krm.Map("text", content))))
+		check("a file with "+content, m)
+	}
 	// All variables of the pods come from a Secret.
 	for _, component := range []string{"adminserver", "ui", "jobservice", "registry"} {
 		m := parse(t, clean(t))
