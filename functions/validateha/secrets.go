@@ -191,7 +191,7 @@ func (k *checker) secretVariable(c harbor.Component, name string) (secret, bool)
 		k.error(s.obj, s.path, "%s is not set, with which %s, %s and %s log in to each other", name, harbor.AdminServer, harbor.UI, harbor.JobService)
 		return s, false
 	case lineBreak(v):
-		k.error(s.obj, s.path, "%s holds a line break, which is lost in the requests that carry it: they refuse each other", name)
+		k.error(s.obj, s.path, "%s holds a line break, which the cookie that carries it loses: they refuse each other", name)
 		return s, false
 	}
 	return s, true

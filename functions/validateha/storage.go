@@ -279,7 +279,8 @@ func (k *checker) checkImages(r registry) {
 	case len(drivers) == 0:
 		k.error(r.obj, r.path, "config.yml names no storage: the registry does not start")
 	case len(drivers) > 1:
-		k.error(r.obj, r.path, "there are settings for %d kinds of storage, and the registry takes one: it does not start", len(drivers))
+		all := shown(kube.Value{Text: strings.Join(drivers, " and "), Secret: r.value.Secret})
+		k.error(r.obj, r.path, "storage has settings for %s, and the registry takes one kind: it does not start", all)
 	case drivers[0] == "filesystem":
 		k.checkRoot(r)
 	case drivers[0] == "inmemory":
