@@ -116,11 +116,19 @@ func keysOf(all []use, of use) string {
 	return fmt.Sprintf(" and holds %s", strings.Join(keys, ", "))
 }
 
+// wanted says whether a pod of the list refers to the object, or is what the
+// Service leads to.
+func (k *checker) wanted(obj *yaml.RNode) bool {
+	return slices.ContainsFunc(k.workloads, func(w kube.Workload) bool {
+		return w.Behind(obj) || slices.ContainsFunc(w.Sources(k.list), func(s kube.Source) bool { return s.Object == obj })
+	})
+}
+
 // hasElsewhere finds an object of the name in another namespace than the
-// workload's.
+// workload's, where nobody wants it.
 func (k *checker) hasElsewhere(kind string, w kube.Workload, name string) *yaml.RNode {
 	for _, obj := range k.ofKind(kind) {
-		if obj.GetNamespace() != w.GetNamespace() && kube.Called(obj, obj.GetNamespace(), name) {
+		if obj.GetNamespace() != w.GetNamespace() && kube.Called(obj, obj.GetNamespace(), name) && !k.wanted(obj) {
 			return obj
 		}
 	}
@@ -138,10 +146,7 @@ func (k *checker) renamed(u use) *yaml.RNode {
 			u.Key != "" && !slices.Contains(kube.Keys(obj), u.Key) {
 			continue
 		}
-		wanted := slices.ContainsFunc(k.workloads, func(w kube.Workload) bool {
-			return slices.ContainsFunc(w.Sources(k.list), func(s kube.Source) bool { return s.Object == obj })
-		})
-		if !wanted {
+		if !k.wanted(obj) {
 			return obj
 		}
 	}

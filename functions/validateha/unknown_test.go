@@ -197,6 +197,15 @@ func TestTwoHarbors(t *testing.T) {
 	if found := m.validate(today); len(found) > 0 {
 		t.Errorf("there are findings:\n%s", strings.Join(found, "\n"))
 	}
+	// What the second one has for itself says nothing of what the first one lacks.
+	for _, gone := range [][2]string{{"Secret", "harbor-redis"}, {"PersistentVolumeClaim", "registry-pvc"}, {"PersistentVolume", "registry-pv"}, {"Service", "adminserver"}, {"ConfigMap", "harbor-jobservice-config"}} {
+		if !m.drop(gone[0], gone[1]) {
+			t.Fatalf("there is no %s %s", gone[0], gone[1])
+		}
+		if errors := startingWith(m.copy().validate(today), "error "); len(errors) > 0 {
+			t.Errorf("without %s %s there are errors:\n%s", gone[0], gone[1], strings.Join(errors, "\n"))
+		}
+	}
 }
 
 // two is what the tests of Harbor 2.x begin with.
