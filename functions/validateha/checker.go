@@ -22,6 +22,7 @@ type checker struct {
 	rule    Rule
 
 	environments map[string]kube.Environment // by the place of the container
+	references   map[*yaml.RNode][]kube.Source
 	registries   map[*yaml.RNode]registry
 	nginxes      map[*yaml.RNode]nginx
 	binder       *kube.Binder
@@ -32,7 +33,7 @@ type checker struct {
 
 func newChecker(list *framework.ResourceList, v version, all []harbor.Component) *checker {
 	k := &checker{list: list, version: v, all: all, binder: kube.NewBinder(list), kinds: map[string][]*yaml.RNode{}, workloads: kube.Workloads(list),
-		environments: map[string]kube.Environment{}, registries: map[*yaml.RNode]registry{}, nginxes: map[*yaml.RNode]nginx{}}
+		environments: map[string]kube.Environment{}, registries: map[*yaml.RNode]registry{}, nginxes: map[*yaml.RNode]nginx{}, references: map[*yaml.RNode][]kube.Source{}}
 	k.storage = k.claimUses()
 	return k
 }
@@ -71,6 +72,14 @@ func (k *checker) beside(c harbor.Component, name string) []harbor.Component {
 		}
 	}
 	return found
+}
+
+// sources are what the pods of a workload refer to.
+func (k *checker) sources(w kube.Workload) []kube.Source {
+	if _, ok := k.references[w.RNode]; !ok {
+		k.references[w.RNode] = w.Sources(k.list)
+	}
+	return k.references[w.RNode]
 }
 
 // env is the environment of a container.

@@ -21,7 +21,7 @@ var references = Rule{
 	check: func(k *checker) {
 		var unseen []use
 		for _, c := range k.all {
-			for _, s := range c.Sources(k.list) {
+			for _, s := range k.sources(c.Workload) {
 				if s.Object == nil {
 					unseen = append(unseen, use{c.Workload, s})
 					continue
@@ -120,7 +120,7 @@ func keysOf(all []use, of use) string {
 // Service leads to.
 func (k *checker) wanted(obj *yaml.RNode) bool {
 	return slices.ContainsFunc(k.workloads, func(w kube.Workload) bool {
-		return w.Behind(obj) || slices.ContainsFunc(w.Sources(k.list), func(s kube.Source) bool { return s.Object == obj })
+		return w.Behind(obj) || slices.ContainsFunc(k.sources(w), func(s kube.Source) bool { return s.Object == obj })
 	})
 }
 

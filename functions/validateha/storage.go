@@ -50,7 +50,7 @@ type claimUse struct {
 func (k *checker) claimUses() []claimUse {
 	var all []claimUse
 	for _, c := range k.all {
-		for _, s := range c.Sources(k.list) {
+		for _, s := range k.sources(c.Workload) {
 			if s.Kind != "PersistentVolumeClaim" {
 				continue
 			}

@@ -16,7 +16,7 @@ import (
 type Path []any
 
 // Append returns a longer path; p is left as it is.
-func (p Path) Append(steps ...any) Path { return append(slices.Clone(p), steps...) }
+func (p Path) Append(steps ...any) Path { return slices.Concat(p, steps) }
 
 // String writes the path as a finding shows it:
 // spec.template.spec.containers[0].image, data["config.yml"].
