@@ -54,6 +54,9 @@ func linesOf(findings framework.Results, config string) []line {
 	var lines []line
 	for _, r := range findings {
 		l := line{severity: r.Severity, message: strings.ReplaceAll(r.Message, "\n", " ")}
+		if rule := r.Tags["rule"]; rule != "" {
+			l.message += " [" + rule + "]" // by which it can be looked up, and ignored
+		}
 		if r.Field != nil {
 			l.field = r.Field.Path
 		}
