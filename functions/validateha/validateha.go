@@ -63,11 +63,12 @@ func (s *ValidateHA) Validate() error {
 	errs := []error{err}
 	for _, id := range slices.Sorted(maps.Keys(s.Ignore)) {
 		_, known := ruleByID(id)
+		field := krm.Path{"ignore", id}.String()
 		switch {
 		case !known:
-			errs = append(errs, krm.FieldErrorf("ignore."+id, "is not a rule, %s", krm.Nearest(id, ruleIDs())))
+			errs = append(errs, krm.FieldErrorf(field, "is not a rule, %s", krm.Nearest(id, ruleIDs())))
 		case strings.TrimSpace(s.Ignore[id]) == "":
-			errs = append(errs, krm.FieldErrorf("ignore."+id, "gives no reason, want a sentence on why the rule does not matter here"))
+			errs = append(errs, krm.FieldErrorf(field, "gives no reason, want a sentence on why the rule does not matter here"))
 		}
 	}
 	return errors.Join(errs...)
@@ -81,7 +82,7 @@ func (s *ValidateHA) Run(list *framework.ResourceList) error {
 	}
 	all := harbor.Components(list)
 	if len(all) == 0 {
-		return fmt.Errorf("found no component of Harbor: they are known by image, or by container name and pod label")
+		return harbor.ErrNone
 	}
 	k := newChecker(list, v, all)
 	for _, r := range Rules {

@@ -164,13 +164,16 @@ func generationOf(workloads []kube.Workload) Generation {
 // known says how components are told.
 const known = "they are known by image, or by container name and pod label"
 
+// ErrNone is that there is no component of Harbor.
+var ErrNone = errors.New("found no component of Harbor: " + known)
+
 // Old returns the components of Harbor 1.x. It is an error when there are none,
 // and when the manifests are of Harbor 2.x.
 func Old(list *framework.ResourceList) ([]Component, error) {
 	all := Components(list)
 	switch {
 	case len(all) == 0:
-		return nil, errors.New("found no component of Harbor: " + known)
+		return nil, ErrNone
 	case all[0].Generation() != 1:
 		return nil, fmt.Errorf("%s is part of Harbor 2.x, this function knows Harbor 1.x", krm.Name(all[0].RNode))
 	}
