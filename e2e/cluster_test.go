@@ -1,0 +1,421 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"krmfn.dev/harbor/e2e/cluster"
+)
+
+// startCluster starts a cluster of the test's own, and makes kubectl use it.
+func startCluster(t *testing.T, options cluster.Options) *cluster.Cluster {
+	t.Helper()
+	need(t, "go", "kubectl", "krmfn")
+	programs, err := cluster.Programs(t.Context(), "cluster/programs", t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	c, err := cluster.Start(t.Context(), programs, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Failed(); err != nil {
+			t.Error(err)
+		}
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Setenv("KUBECONFIG", c.Kubeconfig)
+	t.Logf("cluster of %d nodes ready after %.1fs:\n%s", len(cluster.Nodes), time.Since(start).Seconds(),
+		must(t, "", "", "kubectl", "version"))
+	return c
+}
+
+// apply applies manifests as the README says and wants the warnings of the API
+// server to be exactly these.
+func apply(t *testing.T, namespace, manifests string, warnings ...string) {
+	t.Helper()
+	r := tryApply(t, namespace, manifests)
+	if r.exit != 0 {
+		t.Fatalf("kubectl apply: exit status %d\n%s", r.exit, r.stderr)
+	}
+	same(t, "what kubectl apply warns about", strings.Join(warnings, "\n"), strings.TrimSpace(r.stderr))
+	want, got := len(objects(t, manifests)), strings.Count(r.stdout, "serverside-applied\n")
+	if got != want {
+		t.Errorf("%d of %d objects applied:\n%s", got, want, r.stdout)
+	}
+	t.Logf("%d objects applied, %d warnings", got, len(warnings))
+}
+
+// tryApply applies manifests. A field that the API does not know is an error.
+func tryApply(t *testing.T, namespace, manifests string) result {
+	t.Helper()
+	return run(t, "", manifests, "kubectl", "apply", "--server-side", "--validate=strict", "--namespace="+namespace, "-f", "-")
+}
+
+// get reads objects back from the API server.
+func get(t *testing.T, c *cluster.Cluster, namespace string, args ...string) []object {
+	t.Helper()
+	out, err := c.Kubectl(t.Context(), "", append([]string{"get", "--namespace=" + namespace, "-o", "json"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ Items []object }
+	if err := json.Unmarshal([]byte(out), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer.Items
+}
+
+// eventually waits until there is no error, and logs how long that took.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	start := time.Now()
+	for {
+		err := check()
+		if err == nil {
+			t.Logf("%s after %.1fs", what, time.Since(start).Seconds())
+			return
+		}
+		if time.Since(start) > 90*time.Second {
+			t.Fatalf("%s: not after %.0fs: %v\n%s", what, time.Since(start).Seconds(), err,
+				run(t, "", "", "kubectl", "get", "pods,pvc,events", "--all-namespaces", "-o", "wide").stdout)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// component is the label that Harbor's pods and selectors have, without -apps.
+func component(labels object) string {
+	return strings.TrimSuffix(text(labels, "name"), "-apps")
+}
+
+// ready says whether a condition of an object is true.
+func ready(obj object, condition string) bool {
+	for _, c := range list(at(obj, "status")["conditions"]) {
+		if c, _ := c.(object); text(c, "type") == condition {
+			return text(c, "status") == "True"
+		}
+	}
+	return false
+}
+
+// livePods are the pods that are not about to go, by component.
+func livePods(t *testing.T, c *cluster.Cluster, namespace string) map[string][]object {
+	t.Helper()
+	pods := map[string][]object{}
+	for _, pod := range get(t, c, namespace, "pods") {
+		if metadata(pod)["deletionTimestamp"] == nil {
+			of := component(at(pod, "metadata", "labels"))
+			pods[of] = append(pods[of], pod)
+		}
+	}
+	return pods
+}
+
+// runs waits until there are so many pods of each component and no others, all
+// ready, and logs where they are.
+func runs(t *testing.T, c *cluster.Cluster, namespace string, want map[string]int) {
+	t.Helper()
+	var where []string
+	eventually(t, fmt.Sprintf("pods %v of namespace %s are ready", want, namespace), func() error {
+		got := map[string]int{}
+		where = nil
+		for component, pods := range livePods(t, c, namespace) {
+			var nodes []string
+			for _, pod := range pods {
+				if !ready(pod, "Ready") {
+					return fmt.Errorf("%s is not ready", name(pod))
+				}
+				nodes = append(nodes, text(at(pod, "spec"), "nodeName"))
+			}
+			got[component] = len(pods)
+			slices.Sort(nodes)
+			where = append(where, component+" on "+strings.Join(nodes, ", "))
+		}
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("there are %v", got)
+		}
+		return nil
+	})
+	slices.Sort(where)
+	t.Log(strings.Join(where, "; "))
+}
+
+// bound waits until claims are bound, each to the volume of the given name.
+func bound(t *testing.T, c *cluster.Cluster, namespace string, want map[string]string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("claims are bound to volumes: %v", want), func() error {
+		got := map[string]string{}
+		for _, claim := range get(t, c, namespace, "persistentvolumeclaims") {
+			if text(at(claim, "status"), "phase") == "Bound" {
+				got[text(metadata(claim), "name")] = text(at(claim, "spec"), "volumeName")
+			}
+		}
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("bound are %v", got)
+		}
+		return nil
+	})
+}
+
+// served waits until each Service of Harbor has as many ready endpoints as there
+// are pods.
+func served(t *testing.T, c *cluster.Cluster, namespace string, want map[string]int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("Services have ready endpoints: %v", want), func() error {
+		got := map[string]int{}
+		for _, slice := range get(t, c, namespace, "endpointslices") {
+			got[serviceOf(slice)] += readyEndpoints(slice, "")
+		}
+		delete(got, "kubernetes") // the API server's own
+		if !maps.Equal(got, want) {
+			return fmt.Errorf("there are %v", got)
+		}
+		return nil
+	})
+}
+
+// What runs of a highly available Harbor, and of the base. The names of the
+// Services are those of the components.
+var (
+	haPods   = map[string]int{"adminserver": 3, "jobservice": 1, "nginx": 3, "registry": 3, "ui": 3}
+	basePods = map[string]int{"adminserver": 1, "jobservice": 1, "mysql": 1, "nginx": 1, "registry": 1, "ui": 1}
+)
+
+// The claims and their volumes.
+var (
+	haVolumes   = map[string]string{"log-pvc": "log-pv", "registry-pvc": "registry-pv"}
+	baseVolumes = map[string]string{"log-pvc": "log-pv", "registry-pvc": "registry-pv", "storage-pvc": "storage-pv"}
+)
+
+func renderBase(t *testing.T) string {
+	t.Helper()
+	return must(t, "", "", "kubectl", "kustomize", "../base/harbor-1.2")
+}
+
+// inTreeWarning is what the API server says about a PersistentVolume of the
+// article's overlay (Kubernetes 1.28 and later, pkg/api/persistentvolume/util.go).
+const inTreeWarning = "Warning: spec.cephfs: deprecated in v1.28, non-functional in v1.31+"
+
+// TestClusterAccepts applies every overlay, and the base, to an API server that
+// takes no field it does not know.
+func TestClusterAccepts(t *testing.T) {
+	startCluster(t, cluster.Options{})
+	dir := tree(t)
+	overlays, err := filepath.Glob("../overlays/*/functions") // the other folders are parts of overlays
+	if err != nil || len(overlays) == 0 {
+		t.Fatal(overlays, err)
+	}
+	manifests := map[string]string{"base": renderBase(t)}
+	for _, functions := range overlays {
+		overlay := filepath.Base(filepath.Dir(functions))
+		manifests[overlay] = must(t, dir, "", "krmfn", "render", "overlays/"+overlay)
+	}
+	warnings := map[string][]string{
+		"harbor-1.2-article": {inTreeWarning}, // kubectl prints the same warning once
+	}
+	for _, overlay := range slices.Sorted(maps.Keys(manifests)) {
+		t.Run(overlay, func(t *testing.T) {
+			// Volumes and node ports are the cluster's: make room for the next.
+			t.Cleanup(func() {
+				must(t, "", manifests[overlay], "kubectl", "delete", "--ignore-not-found", "-f", "-")
+			})
+			apply(t, "default", manifests[overlay], warnings[overlay]...)
+		})
+	}
+	t.Run("a typo is refused", func(t *testing.T) {
+		wrong := strings.Replace(manifests["harbor-1.2-ha"], "persistentVolumeReclaimPolicy", "persistentVolumeReclaimPolice", 1)
+		r := tryApply(t, "default", wrong)
+		t.Cleanup(func() { must(t, "", wrong, "kubectl", "delete", "--validate=false", "--ignore-not-found", "-f", "-") })
+		if r.exit == 0 || !strings.Contains(r.stderr, "persistentVolumeReclaimPolice") {
+			t.Errorf("exit status %d:\n%s", r.exit, r.stderr)
+		}
+	})
+}
+
+// deployHA applies harbor-1.2-ha with its Secrets, and waits until it runs.
+func deployHA(t *testing.T, c *cluster.Cluster, dir string) harbor {
+	t.Helper()
+	h := makeHarbor(t, dir)
+	applySecrets(t, h)
+	apply(t, "default", h.rendered)
+	runs(t, c, "default", haPods)
+	served(t, c, "default", haPods)
+	return h
+}
+
+// applySecrets applies the Secrets. The namespace of the CSI driver is there in a
+// cluster that has the driver.
+func applySecrets(t *testing.T, h harbor) {
+	t.Helper()
+	must(t, "", "", "kubectl", "create", "namespace", "ceph-csi")
+	for _, secret := range h.secrets {
+		content, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, "", string(content), "kubectl", "create", "-f", "-")
+	}
+}
+
+// TestClusterHarbor runs harbor-1.2-ha, and looks at what the API server and the
+// controllers made of it.
+func TestClusterHarbor(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	deployHA(t, c, tree(t))
+	bound(t, c, "default", haVolumes)
+
+	for _, volume := range get(t, c, "default", "persistentvolumes") {
+		spec := at(volume, "spec")
+		if modes := fmt.Sprint(spec["accessModes"]); modes != "[ReadWriteMany]" || text(at(spec, "csi"), "driver") != "cephfs.csi.ceph.com" {
+			t.Errorf("%s has access modes %s and csi %v", name(volume), modes, spec["csi"])
+		}
+	}
+	for _, claim := range get(t, c, "default", "persistentvolumeclaims") {
+		if modes := fmt.Sprint(at(claim, "status")["accessModes"]); modes != "[ReadWriteMany]" {
+			t.Errorf("%s has access modes %s", name(claim), modes)
+		}
+	}
+
+	// Harbor's own manifests have 42, 8, 3, 2 and 8 keys. apply-harbor-cfg adds
+	// EMAIL_INSECURE to the adminserver's. move-secrets takes 7, 3, 2, 1 and 4 away.
+	// The ui's _REDIS_URL holds a reference to a Secret and is in no ConfigMap.
+	keys := map[string]int{}
+	for _, configMap := range get(t, c, "default", "configmaps") {
+		keys[text(metadata(configMap), "name")] = len(at(configMap, "data"))
+	}
+	delete(keys, "kube-root-ca.crt") // of every namespace
+	want := map[string]int{
+		"harbor-adminserver-config": 42 + 1 - 7,
+		"harbor-jobservice-config":  8 - 3,
+		"harbor-nginx-config":       3 - 2,
+		"harbor-registry-config":    2 - 1,
+		"harbor-ui-config":          8 - 4,
+	}
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("keys of ConfigMaps (-want +got):\n%s", diff)
+	}
+
+	var nodePorts []any
+	for _, service := range get(t, c, "default", "services") {
+		for _, p := range list(at(service, "spec")["ports"]) {
+			port, _ := p.(object)
+			if port["nodePort"] != nil {
+				nodePorts = append(nodePorts, text(metadata(service), "name"), port["nodePort"])
+			}
+		}
+	}
+	if got := fmt.Sprint(nodePorts); got != "[nginx 31777]" {
+		t.Errorf("node ports are %s", got)
+	}
+
+	// kwok's kubelets start pods whatever they refer to. A real one would not.
+	all := get(t, c, "default", "replicationcontrollers,configmaps,secrets")
+	for component := range haPods {
+		pod := podOf(t, all, "ReplicationController", component+"-rc")
+		t.Logf("%s: %d variables and %d files resolved", component, len(pod.env), len(pod.files))
+	}
+}
+
+// TestClusterUpgrade follows docs/upgrade.md: harbor-1.2-ha over a base that runs.
+// The API server refuses to change volumes in place, and takes them under new
+// names.
+func TestClusterUpgrade(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	apply(t, "default", renderBase(t))
+	runs(t, c, "default", basePods)
+	bound(t, c, "default", baseVolumes)
+	before := livePods(t, c, "default")
+
+	dir := tree(t)
+	h := makeHarbor(t, dir)
+	applySecrets(t, h)
+	r := tryApply(t, "default", h.rendered)
+	t.Logf("exit status %d:\n%s", r.exit, r.stderr)
+	immutable := map[string]string{
+		`PersistentVolume "log-pv"`:           "spec.persistentvolumesource is immutable after creation",
+		`PersistentVolume "registry-pv"`:      "spec.persistentvolumesource is immutable after creation",
+		`PersistentVolumeClaim "log-pvc"`:      "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+		`PersistentVolumeClaim "registry-pvc"`: "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+	}
+	for obj, reason := range immutable {
+		if !strings.Contains(r.stderr, "The "+obj+" is invalid") || !strings.Contains(r.stderr, reason) {
+			t.Errorf("%s: want it refused: %s", obj, reason)
+		}
+	}
+	applied, want := strings.Count(r.stdout, "serverside-applied\n"), len(objects(t, h.rendered))-len(immutable)
+	if r.exit == 0 || applied != want || strings.Count(r.stderr, " is invalid: ") != len(immutable) {
+		t.Errorf("exit status %d, %d objects applied, want %d:\n%s%s", r.exit, applied, want, r.stdout, r.stderr)
+	}
+
+	// What was applied raises the numbers, but a ReplicationController replaces no
+	// pod for a new template: the base's go on.
+	mixed := maps.Clone(haPods)
+	mixed["mysql"] = 1
+	runs(t, c, "default", mixed)
+	after := livePods(t, c, "default")
+	for component, pods := range before {
+		if !slices.ContainsFunc(after[component], func(pod object) bool { return name(pod) == name(pods[0]) }) {
+			t.Errorf("%s is gone", name(pods[0]))
+		}
+	}
+
+	must(t, "", "", "kubectl", "delete", "rc", "adminserver-rc", "jobservice-rc", "nginx-rc", "registry-rc", "ui-rc")
+	renameVolumes(t, dir)
+	renamed := must(t, dir, "", "krmfn", "render", "overlays/harbor-1.2-ha")
+	apply(t, "default", renamed)
+	must(t, "", "", "kubectl", "delete", "rc/mysql-rc", "service/mysql", "configmap/harbor-mysql-config")
+	runs(t, c, "default", haPods)
+	served(t, c, "default", haPods)
+	both := maps.Clone(baseVolumes)
+	maps.Copy(both, renamedVolumes)
+	bound(t, c, "default", both)
+
+	versions := resourceVersions(t, c)
+	apply(t, "default", renamed)
+	if diff := cmp.Diff(versions, resourceVersions(t, c)); diff != "" {
+		t.Errorf("applied again, objects change (-before +after):\n%s", diff)
+	}
+	t.Logf("applied again: %d objects are as they were", len(versions))
+}
+
+// renamedVolumes are the claims of harbor-1.2-ha under new names, and their
+// volumes.
+var renamedVolumes = map[string]string{"harbor-log": "harbor-log", "harbor-registry": "harbor-registry"}
+
+// renameVolumes gives new names to the volumes of harbor-1.2-ha.
+func renameVolumes(t *testing.T, dir string) {
+	t.Helper()
+	const config = "overlays/harbor-1.2-ha/functions/harbor-ha.yaml"
+	for _, volume := range []string{"log", "registry"} {
+		path := "path: /apps/harbor-k8s/" + volume + "\n"
+		if err := edit(filepath.Join(dir, config), path, path+"        name: harbor-"+volume+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// resourceVersions of all that is applied. Each change of an object gives it
+// another one.
+func resourceVersions(t *testing.T, c *cluster.Cluster) map[string]string {
+	t.Helper()
+	versions := map[string]string{}
+	for _, obj := range get(t, c, "default", "configmaps,services,persistentvolumes,persistentvolumeclaims,replicationcontrollers") {
+		versions[name(obj)] = text(metadata(obj), "resourceVersion")
+	}
+	return versions
+}
