@@ -60,7 +60,8 @@ func apply(t *testing.T, namespace, manifests string, warnings ...string) {
 	t.Logf("%d objects applied, %d warnings", got, len(warnings))
 }
 
-// tryApply applies manifests. A field that the API does not know is an error.
+// tryApply applies manifests, to the namespace that they name if none is given. A
+// field that the API does not know is an error.
 func tryApply(t *testing.T, namespace, manifests string) result {
 	t.Helper()
 	return run(t, "", manifests, "kubectl", "apply", "--server-side", "--validate=strict", "--namespace="+namespace, "-f", "-")
@@ -181,7 +182,6 @@ func served(t *testing.T, c *cluster.Cluster, namespace string, want map[string]
 		for _, slice := range get(t, c, namespace, "endpointslices") {
 			got[serviceOf(slice)] += readyEndpoints(slice, "")
 		}
-		delete(got, "kubernetes") // the API server's own
 		if !maps.Equal(got, want) {
 			return fmt.Errorf("there are %v", got)
 		}
@@ -234,13 +234,14 @@ func TestClusterAccepts(t *testing.T) {
 			t.Cleanup(func() {
 				must(t, "", manifests[overlay], "kubectl", "delete", "--ignore-not-found", "-f", "-")
 			})
-			apply(t, "default", manifests[overlay], warnings[overlay]...)
+			apply(t, "", manifests[overlay], warnings[overlay]...)
 		})
 	}
 	t.Run("a typo is refused", func(t *testing.T) {
-		wrong := strings.Replace(manifests["harbor-1.2-ha"], "persistentVolumeReclaimPolicy", "persistentVolumeReclaimPolice", 1)
-		r := tryApply(t, "default", wrong)
-		t.Cleanup(func() { must(t, "", wrong, "kubectl", "delete", "--validate=false", "--ignore-not-found", "-f", "-") })
+		right := manifests["harbor-1.2-ha"]
+		t.Cleanup(func() { must(t, "", right, "kubectl", "delete", "--ignore-not-found", "-f", "-") })
+		wrong := strings.Replace(right, "persistentVolumeReclaimPolicy", "persistentVolumeReclaimPolice", 1)
+		r := tryApply(t, "", wrong)
 		if r.exit == 0 || !strings.Contains(r.stderr, "persistentVolumeReclaimPolice") {
 			t.Errorf("exit status %d:\n%s", r.exit, r.stderr)
 		}
@@ -252,7 +253,7 @@ func deployHA(t *testing.T, c *cluster.Cluster, dir string) harbor {
 	t.Helper()
 	h := makeHarbor(t, dir)
 	applySecrets(t, h)
-	apply(t, "default", h.rendered)
+	apply(t, "", h.rendered)
 	runs(t, c, "default", haPods)
 	served(t, c, "default", haPods)
 	return h
@@ -336,7 +337,7 @@ func TestClusterHarbor(t *testing.T) {
 // names.
 func TestClusterUpgrade(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
-	apply(t, "default", renderBase(t))
+	apply(t, "", renderBase(t))
 	runs(t, c, "default", basePods)
 	bound(t, c, "default", baseVolumes)
 	before := livePods(t, c, "default")
@@ -344,16 +345,20 @@ func TestClusterUpgrade(t *testing.T) {
 	dir := tree(t)
 	h := makeHarbor(t, dir)
 	applySecrets(t, h)
-	r := tryApply(t, "default", h.rendered)
+	r := tryApply(t, "", h.rendered)
 	t.Logf("exit status %d:\n%s", r.exit, r.stderr)
+	const (
+		source = "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n"
+		spec   = "[spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
+	)
 	immutable := map[string]string{
-		`PersistentVolume "log-pv"`:           "spec.persistentvolumesource is immutable after creation",
-		`PersistentVolume "registry-pv"`:      "spec.persistentvolumesource is immutable after creation",
-		`PersistentVolumeClaim "log-pvc"`:      "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
-		`PersistentVolumeClaim "registry-pvc"`: "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+		`PersistentVolume "log-pv"`:            source,
+		`PersistentVolume "registry-pv"`:       source,
+		`PersistentVolumeClaim "log-pvc"`:      spec,
+		`PersistentVolumeClaim "registry-pvc"`: spec,
 	}
 	for obj, reason := range immutable {
-		if !strings.Contains(r.stderr, "The "+obj+" is invalid") || !strings.Contains(r.stderr, reason) {
+		if !strings.Contains(r.stderr, obj+" is invalid: "+reason) {
 			t.Errorf("%s: want it refused: %s", obj, reason)
 		}
 	}
@@ -377,7 +382,7 @@ func TestClusterUpgrade(t *testing.T) {
 	must(t, "", "", "kubectl", "delete", "rc", "adminserver-rc", "jobservice-rc", "nginx-rc", "registry-rc", "ui-rc")
 	renameVolumes(t, dir)
 	renamed := must(t, dir, "", "krmfn", "render", "overlays/harbor-1.2-ha")
-	apply(t, "default", renamed)
+	apply(t, "", renamed)
 	must(t, "", "", "kubectl", "delete", "rc/mysql-rc", "service/mysql", "configmap/harbor-mysql-config")
 	runs(t, c, "default", haPods)
 	served(t, c, "default", haPods)
@@ -386,7 +391,7 @@ func TestClusterUpgrade(t *testing.T) {
 	bound(t, c, "default", both)
 
 	versions := resourceVersions(t, c)
-	apply(t, "default", renamed)
+	apply(t, "", renamed)
 	if diff := cmp.Diff(versions, resourceVersions(t, c)); diff != "" {
 		t.Errorf("applied again, objects change (-before +after):\n%s", diff)
 	}
@@ -418,4 +423,179 @@ func resourceVersions(t *testing.T, c *cluster.Cluster) map[string]string {
 		versions[name(obj)] = text(metadata(obj), "resourceVersion")
 	}
 	return versions
+}
+
+// deployBoth runs the base and harbor-1.2-ha side by side, so that the same
+// happens to both. It returns watches of their Services.
+func deployBoth(t *testing.T, c *cluster.Cluster) (base, ha *endpoints) {
+	t.Helper()
+	must(t, "", "", "kubectl", "create", "namespace", "base")
+	apply(t, "base", renderBase(t))
+	dir := tree(t)
+	renameVolumes(t, dir)
+	deployHA(t, c, dir)
+	runs(t, c, "base", basePods)
+	return watchEndpoints(t, "base", basePods), watchEndpoints(t, "default", haPods)
+}
+
+// replicated wants each Service to have had a ready endpoint all the time, except
+// that of the jobservice, of which there can be one only.
+func replicated(t *testing.T, least map[string]int) {
+	t.Helper()
+	for _, component := range []string{"adminserver", "nginx", "registry", "ui"} {
+		if least[component] < 1 {
+			t.Errorf("%s had no ready endpoint for a time", component)
+		}
+	}
+}
+
+// TestClusterDrain drains one node after the other, as an upgrade of the nodes
+// does.
+func TestClusterDrain(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	base, ha := deployBoth(t, c)
+	for _, node := range cluster.Nodes {
+		must(t, "", "", "kubectl", "drain", node.Name)
+		runs(t, c, "default", haPods)
+		served(t, c, "default", haPods)
+		runs(t, c, "base", basePods)
+		must(t, "", "", "kubectl", "uncordon", node.Name)
+		t.Logf("ready endpoints up to the drain of %s, at least: %v; of the base: %v", node.Name, ha.minimum(), base.minimum())
+	}
+	replicated(t, ha.minimum())
+	// Each node was drained, so that each pod of the base had to go once.
+	for component := range basePods {
+		if least := base.minimum()[component]; least != 0 {
+			t.Errorf("%s of the base had %d ready endpoints all the time", component, least)
+		}
+	}
+}
+
+// TestClusterNodeLoss takes the power from a node.
+func TestClusterNodeLoss(t *testing.T) {
+	// Kubernetes' own times are 50s and 5m.
+	c := startCluster(t, cluster.Options{NodeMonitorGracePeriod: 10 * time.Second, UnreachableToleration: 3 * time.Second})
+	base, ha := deployBoth(t, c)
+	lost := text(at(livePods(t, c, "base")["registry"][0], "spec"), "nodeName")
+	var onLost []string
+	for component, pods := range livePods(t, c, "base") {
+		if text(at(pods[0], "spec"), "nodeName") == lost {
+			onLost = append(onLost, component)
+		}
+	}
+
+	// Until Kubernetes takes notice, requests go to the lost node too. Count for
+	// the overlay what is left from the beginning.
+	base.begin("")
+	ha.begin(lost)
+	c.KillNode(lost)
+	t.Logf("%s is lost, with %v of the base", lost, onLost)
+	eventually(t, "Kubernetes takes notice", func() error {
+		for _, node := range get(t, c, "", "nodes") {
+			if text(metadata(node), "name") == lost && ready(node, "Ready") {
+				return fmt.Errorf("%s is ready", lost)
+			}
+		}
+		return nil
+	})
+	for _, namespace := range []string{"default", "base"} {
+		eventually(t, "no pod of namespace "+namespace+" is meant to run there", func() error {
+			for _, pods := range livePods(t, c, namespace) {
+				for _, pod := range pods {
+					if text(at(pod, "spec"), "nodeName") == lost {
+						return fmt.Errorf("%s is", name(pod))
+					}
+				}
+			}
+			return nil
+		})
+	}
+	runs(t, c, "default", haPods)
+	served(t, c, "default", haPods)
+	runs(t, c, "base", basePods)
+	t.Logf("ready endpoints, at least: %v; of the base: %v", ha.minimum(), base.minimum())
+	replicated(t, ha.minimum())
+	for _, component := range onLost {
+		if least := base.minimum()[component]; least != 0 {
+			t.Errorf("%s of the base had %d ready endpoints all the time", component, least)
+		}
+	}
+
+	// The base's registry starts on another node, and its images do not: nothing
+	// keeps the pod where the folder is.
+	for _, volume := range get(t, c, "", "persistentvolumes") {
+		if text(metadata(volume), "name") == "registry-pv" && (at(volume, "spec")["hostPath"] == nil || at(volume, "spec")["nodeAffinity"] != nil) {
+			t.Errorf("registry-pv of the base is %v", volume["spec"])
+		}
+	}
+}
+
+// TestClusterPodSecurity enforces Pod Security levels: the overlay needs no more
+// than baseline allows.
+func TestClusterPodSecurity(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	must(t, "", "", "kubectl", "create", "namespace", "harbor")
+	const level = "pod-security.kubernetes.io/enforce="
+	must(t, "", "", "kubectl", "label", "namespace", "harbor", level+"baseline")
+	apply(t, "harbor", must(t, tree(t), "", "krmfn", "render", "overlays/harbor-1.2-ha"))
+	runs(t, c, "harbor", haPods)
+
+	r := run(t, "", "", "kubectl", "label", "--overwrite", "namespace", "harbor", level+"restricted")
+	t.Logf("exit status %d:\n%s", r.exit, r.stderr)
+	must(t, "", "", "kubectl", "delete", "--namespace=harbor", "pod", "--all")
+	for component := range haPods {
+		eventually(t, "restricted refuses pods of "+component, func() error {
+			rc, err := c.Kubectl(t.Context(), "", "get", "--namespace=harbor", "rc", component+"-rc", "-o", "jsonpath={.status.conditions[?(@.type==\"ReplicaFailure\")].message}")
+			if err == nil && !strings.Contains(rc, `violates PodSecurity "restricted:latest"`) {
+				err = fmt.Errorf("its condition is %q", rc)
+			}
+			return err
+		})
+	}
+	if pods := get(t, c, "harbor", "pods"); len(pods) > 0 {
+		t.Errorf("there are %d pods", len(pods))
+	}
+}
+
+// TestClusterDefaultClass has a default StorageClass, as most clusters have. It
+// takes the base's claims, which name no class; the overlay's want none.
+func TestClusterDefaultClass(t *testing.T) {
+	c := startCluster(t, cluster.Options{})
+	must(t, "", `apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: standard
+  annotations:
+    storageclass.kubernetes.io/is-default-class: "true"
+provisioner: example.com/any
+`, "kubectl", "create", "-f", "-")
+
+	base := renderBase(t)
+	apply(t, "", base)
+	// The controller has looked at a claim when it says what the claim waits for.
+	eventually(t, "the base's claims wait for a volume of the default class", func() error {
+		waiting := map[string]bool{}
+		for _, event := range get(t, c, "default", "events") {
+			if text(event, "reason") == "ExternalProvisioning" {
+				waiting[text(at(event, "involvedObject"), "name")] = true
+			}
+		}
+		for claim := range baseVolumes {
+			if !waiting[claim] {
+				return fmt.Errorf("%s does not", claim)
+			}
+		}
+		return nil
+	})
+	for _, claim := range get(t, c, "default", "persistentvolumeclaims") {
+		class, phase := text(at(claim, "spec"), "storageClassName"), text(at(claim, "status"), "phase")
+		if class != "standard" || phase != "Pending" {
+			t.Errorf("%s of the base has class %q and is %s", name(claim), class, phase)
+		}
+	}
+	must(t, "", base, "kubectl", "delete", "-f", "-")
+
+	apply(t, "", must(t, tree(t), "", "krmfn", "render", "overlays/harbor-1.2-ha"))
+	bound(t, c, "default", haVolumes)
+	runs(t, c, "default", haPods)
 }

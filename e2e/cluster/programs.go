@@ -174,10 +174,19 @@ func build(ctx context.Context, module, dir string, flags []string, progress io.
 	return nil
 }
 
-// stages are the files of kwok that say what its kubelets do: report a node, renew
-// its lease, run pods, and delete them a second after they were told to. kwok
-// does nothing without.
-var stages = []string{"node/fast", "node/heartbeat-with-lease", "pod/general"}
+// stages are the files of kwok that say what its kubelets do; without them they do
+// nothing. A pod takes its seconds to start. It ends when it is told to: kwok's
+// other pod-delete.yaml waits for up to all of the 30s that a pod is given.
+var stages = []string{
+	"node/fast/node-initialize.yaml",
+	"node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+	"pod/general/pod-create.yaml",
+	"pod/general/pod-init-container-running.yaml",
+	"pod/general/pod-init-container-completed.yaml",
+	"pod/general/pod-ready.yaml",
+	"pod/general/pod-complete.yaml",
+	"pod/fast/pod-delete.yaml",
+}
 
 const stagesFile = "stages.yaml"
 
@@ -189,23 +198,11 @@ func copyStages(ctx context.Context, module, dir string) error {
 	}
 	var all bytes.Buffer
 	for _, stage := range stages {
-		files, err := filepath.Glob(filepath.Join(kwok, "kustomize/stage", stage, "*.yaml"))
+		content, err := os.ReadFile(filepath.Join(kwok, "kustomize/stage", stage))
 		if err != nil {
 			return err
 		}
-		for _, file := range files {
-			if filepath.Base(file) == "kustomization.yaml" {
-				continue
-			}
-			content, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(&all, "---\n%s\n", content)
-		}
-	}
-	if all.Len() == 0 {
-		return fmt.Errorf("%s has no stages", kwok)
+		fmt.Fprintf(&all, "---\n%s\n", content)
 	}
 	return os.WriteFile(filepath.Join(dir, stagesFile), all.Bytes(), 0o644)
 }
