@@ -13,7 +13,7 @@ ARGS ?=
 export GOBIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help check test golden render build image e2e bench fuzz kustomize golangci-lint
+.PHONY: help check test golden render build image e2e cluster bench fuzz kustomize golangci-lint
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,7 @@ check: golangci-lint ## Look for mistakes without running anything: gofmt, go ve
 	cd e2e && go vet ./...
 	go mod tidy -diff
 	cd e2e && go mod tidy -diff
+	cd e2e/cluster/programs && go mod tidy -diff
 	bin/golangci-lint run --allow-serial-runners
 	cd e2e && ../bin/golangci-lint run --allow-serial-runners
 
@@ -42,10 +43,15 @@ build: ## Build bin/krmfn
 image: ## Build the container image (IMAGE=registry.example.com/krmfn:v1)
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .
 
-e2e: build image kustomize ## Run the tests against the real image, kustomize, kubectl and kpt
-	cd e2e && IMAGE=$(IMAGE) go test -count=1 -v -timeout 30m $(ARGS) ./...
+e2e: build image kustomize ## Run the tests against the real image, kustomize, kubectl, kpt and Kubernetes
+	@# With -p 1, go test shows what happens while it happens.
+	cd e2e && IMAGE=$(IMAGE) go test -count=1 -v -p 1 -timeout 60m $(ARGS) ./...
 	KRMFN_RUN="docker run --rm -i --network none --user nobody --security-opt=no-new-privileges $(IMAGE)" \
 	  go test -count=1 -run TestConformance -timeout 30m ./cmd/krmfn
+
+cluster: ## Run a Kubernetes control plane with three nodes until Ctrl-C
+	cd e2e && go install ./cmd/cluster
+	@bin/cluster e2e/cluster/programs
 
 bench: build image kustomize ## Measure: ratios of whole programs, then Go benchmarks
 	IMAGE=$(IMAGE) bench/run

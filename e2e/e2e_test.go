@@ -1,5 +1,5 @@
 // Package e2e runs everything for real: the container image, kustomize,
-// kubectl and kpt. make e2e builds and installs what it needs.
+// kubectl, kpt and Kubernetes. make e2e builds and installs what it needs.
 package e2e
 
 import (

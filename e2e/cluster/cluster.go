@@ -215,10 +215,22 @@ func (c *Cluster) KillNode(name string) {
 	delete(c.kubelets, name)
 }
 
+// Env is the environment in which kubectl uses the cluster and leaves nothing
+// elsewhere.
+func (c *Cluster) Env() map[string]string {
+	return map[string]string{
+		"KUBECONFIG":   c.Kubeconfig,
+		"KUBECACHEDIR": filepath.Join(c.dir, "kubectl"),
+	}
+}
+
 // Kubectl runs kubectl on the cluster and returns what it prints.
 func (c *Cluster) Kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "kubectl", args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	cmd.Env = os.Environ()
+	for name, value := range c.Env() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.Output()
 	if err != nil {

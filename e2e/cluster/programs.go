@@ -148,6 +148,13 @@ func lock(ctx context.Context, path string, progress io.Writer) (unlock func(), 
 func build(ctx context.Context, module, dir string, flags []string, progress io.Writer) error {
 	args := append([]string{"build", "-v", "-o", dir + string(filepath.Separator)}, flags...)
 	cmd := goCmd(ctx, module, append(args, "tool")...)
+	// A go command that is killed leaves its folder behind: let it be in ours.
+	work := filepath.Join(dir, "work")
+	if err := os.Mkdir(work, 0o700); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	cmd.Env = append(cmd.Env, "GOTMPDIR="+work)
 	var output lines
 	cmd.Stdout, cmd.Stderr = &output, &output
 	start, done := time.Now(), make(chan struct{})

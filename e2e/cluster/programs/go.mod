@@ -1,3 +1,9 @@
+// The programs that package cluster builds and runs.
+//
+// Kubernetes replaces its staging modules with folders of its own. Where it is a
+// dependency, nobody sees that: the replace lines below repeat it with what was
+// published of the same release. To take another one, edit the versions of
+// k8s.io/kubernetes and of all replacements, then run go mod tidy.
 module krmfn.dev/harbor/e2e/cluster/programs
 
 go 1.26.0

@@ -21,15 +21,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: cluster MODULE")
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	if err := run(ctx, os.Args[1]); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintf(os.Stderr, "cluster: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, module string) error {
+func run(module string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	programs, err := cluster.Programs(ctx, module, os.Stderr)
 	if err != nil {
 		return err
