@@ -438,6 +438,33 @@ func TestClusterUpgrade(t *testing.T) {
 	t.Logf("applied again: %d objects are as they were", len(versions))
 }
 
+// TestClusterUpgradeOtherManager applies harbor-1.2-ha server-side over a base that
+// was applied client-side, as docs/upgrade.md says not to, and follows it then.
+func TestClusterUpgradeOtherManager(t *testing.T) {
+	startCluster(t, cluster.Options{})
+	must(t, "", renderBase(t), "kubectl", "apply", "-f", "-")
+	dir := tree(t)
+	renameVolumes(t, dir)
+	renamed := must(t, dir, "", "krmfn", "render", "overlays/harbor-1.2-ha")
+
+	r := tryApply(t, "", renamed)
+	if !strings.Contains(r.stderr, `conflict with "kubectl-client-side-apply" using v1: .spec.type`) {
+		t.Errorf("there is no conflict:\n%s", r.stderr)
+	}
+	force := run(t, "", renamed, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-")
+	for _, r := range []result{r, force} {
+		if r.exit == 0 || !strings.Contains(r.stderr, `ReplicationController "nginx-rc" is invalid: [spec.template.spec.volumes[0].projected: Forbidden: may not specify more than 1 volume type`) {
+			t.Errorf("exit status %d:\n%s", r.exit, r.stderr)
+		}
+	}
+
+	must(t, "", "", "kubectl", "delete", "rc", "adminserver-rc", "jobservice-rc", "nginx-rc", "registry-rc", "ui-rc")
+	must(t, "", "", "kubectl", "delete", "service", "adminserver", "jobservice", "nginx", "registry", "ui")
+	must(t, "", "", "kubectl", "delete", "configmap", "harbor-adminserver-config", "harbor-jobservice-config",
+		"harbor-nginx-config", "harbor-registry-config", "harbor-ui-config")
+	apply(t, "", renamed)
+}
+
 // renamedVolumes are the claims of harbor-1.2-ha under new names, and their
 // volumes.
 var renamedVolumes = map[string]string{"harbor-log": "harbor-log", "harbor-registry": "harbor-registry"}

@@ -49,6 +49,12 @@ type Cluster struct {
 // Start starts a cluster from the folder that Programs returns. All its nodes are
 // ready when it returns. Everything it writes goes into a temporary folder.
 func Start(ctx context.Context, programs string, options Options) (_ *Cluster, err error) {
+	if options.NodeMonitorGracePeriod == 0 {
+		options.NodeMonitorGracePeriod = 50 * time.Second
+	}
+	if options.UnreachableToleration == 0 {
+		options.UnreachableToleration = 5 * time.Minute
+	}
 	dir, err := os.MkdirTemp("", "krmfn-cluster-")
 	if err != nil {
 		return nil, err
@@ -85,7 +91,7 @@ func Start(ctx context.Context, programs string, options Options) (_ *Cluster, e
 	if err := c.run("kube-controller-manager", "kube-controller-manager", client,
 		"--secure-port=0", "--leader-elect=false",
 		"--service-account-private-key-file="+serviceAccountKey, "--root-ca-file="+caCert,
-		"--node-monitor-grace-period="+orDefault(options.NodeMonitorGracePeriod, 50*time.Second).String(),
+		"--node-monitor-grace-period="+options.NodeMonitorGracePeriod.String(),
 	); err != nil {
 		return nil, err
 	}
@@ -100,13 +106,6 @@ const (
 	etcdURL     = "unix://etcd.sock"
 	etcdPeerURL = "unix://etcd-peer.sock"
 )
-
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
-	}
-	return d
-}
 
 // startAPIServer starts the API server on a free port. Somebody else can take the
 // port before it does: then it tries another.
@@ -129,8 +128,7 @@ func (c *Cluster) startAPIServer(ctx context.Context, admin clientCredentials, o
 			"--service-cluster-ip-range=10.96.0.0/16",
 			// An endpoint of the Service kubernetes may not be on loopback.
 			"--endpoint-reconciler-type=none",
-			fmt.Sprintf("--default-unreachable-toleration-seconds=%d",
-				int(orDefault(options.UnreachableToleration, 5*time.Minute).Seconds())),
+			fmt.Sprintf("--default-unreachable-toleration-seconds=%d", int(options.UnreachableToleration.Seconds())),
 		); err != nil {
 			return err
 		}
@@ -174,7 +172,7 @@ status:
 `, node.Name, node.Zone)
 		// A kubelet renews its lease four times while it lasts (40s in Kubernetes,
 		// less than the grace period).
-		lease := orDefault(options.NodeMonitorGracePeriod, 50*time.Second) * 4 / 5
+		lease := options.NodeMonitorGracePeriod * 4 / 5
 		kubelet, err := start(c.dir, "kubelet of "+node.Name, filepath.Join(c.programs, "kwok"),
 			"--kubeconfig="+c.Kubeconfig, "--config="+filepath.Join(c.programs, stagesFile),
 			"--manage-single-node="+node.Name,
