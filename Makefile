@@ -32,7 +32,7 @@ test: ## Run the tests that need nothing but Go
 	go test ./...
 
 golden: ## Rewrite goldens and derived documents; git diff is the review
-	go test ./cmd/krmfn ./functions ./functions/validateha -update
+	go test ./cmd/krmfn ./functions ./functions/validateha ./internal/report -update
 
 render: ## Print the highly available Harbor 1.2
 	go run ./cmd/krmfn render overlays/harbor-1.2-ha

@@ -79,6 +79,13 @@ data:
 `
 	_, stderr, _ := krmfn(base(t)+cfg, "harbor-ha", path, "-")
 	contains("the error as it is printed", "```\n"+stderr+"```\n")
+
+	findings, err := os.ReadFile(filepath.Join(root, "testdata/harbor-ha/no-redis/findings.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	failure := regexp.MustCompile(`(?m)^  (error: .*\n)`).FindSubmatch(findings)
+	contains("what is said of an unsafe Harbor", "```\n"+string(failure[1])+"```\n")
 }
 
 // TestLinks checks that relative links lead to something.
