@@ -32,6 +32,7 @@ var image = imageInManifests
 var scratch = fmt.Sprintf("localhost/krmfn-e2e-%d", os.Getpid())
 
 func TestMain(m *testing.M) {
+	beUI()
 	flag.Parse()
 	if name := os.Getenv("IMAGE"); name != "" {
 		image = name
@@ -41,8 +42,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for name, value := range map[string]string{
-		// What make installs comes before what the machine has.
-		"PATH": bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+		// What make installs comes before what the machine has. Debian keeps
+		// servers where only root looks for programs.
+		"PATH": bin + string(os.PathListSeparator) + os.Getenv("PATH") + ":/usr/sbin",
 		// kpt up to 1.0.0-beta.58 reads the first, later ones the second.
 		"KPT_FN_RUNTIME": "docker",
 		"KRM_FN_RUNTIME": "docker",

@@ -9,10 +9,15 @@ import (
 )
 
 // pod is one pod of a workload as a kubelet would start it: what its main
-// container finds in its environment and in its files.
+// container runs, and what it finds in its environment and in its files.
 type pod struct {
-	env   map[string]string
-	files map[string]string // by path; of ConfigMaps and Secrets only
+	image         string
+	command, args []string // in place of the image's ENTRYPOINT and CMD
+	services      []string // names that lead to this pod
+	env           map[string]string
+	files         map[string]string // by path; of ConfigMaps and Secrets only
+	folders       []string          // where these are mounted
+	claims        map[string]string // names of claims by where they are mounted
 }
 
 // podOf resolves every reference of the workload's first container. One that
@@ -23,9 +28,19 @@ func podOf(t *testing.T, all []object, kind, workload string) pod {
 	for _, obj := range all {
 		k.objects[name(obj)] = obj
 	}
-	spec := at(k.find(kind, workload), "spec", "template", "spec")
+	template := at(k.find(kind, workload), "spec", "template")
+	spec := at(template, "spec")
 	container, _ := list(spec["containers"])[0].(object)
-	return pod{env: k.environment(container), files: k.files(spec, container)}
+	p := pod{
+		image:    text(container, "image"),
+		services: k.services(at(template, "metadata", "labels")),
+		env:      k.environment(container),
+		files:    map[string]string{},
+		claims:   map[string]string{},
+	}
+	p.command, p.args = texts(container["command"], p.env), texts(container["args"], p.env)
+	k.mount(&p, spec, container)
+	return p
 }
 
 type kubelet struct {
@@ -86,12 +101,7 @@ func (k kubelet) environment(container object) map[string]string {
 		if literal && len(from) > 0 {
 			k.t.Errorf("variable %s has both value and valueFrom", text(entry, "name"))
 		}
-		value := variable.ReplaceAllStringFunc(text(entry, "value"), func(ref string) string {
-			if known, ok := env[strings.Trim(ref, "$()")]; ok {
-				return known
-			}
-			return strings.Replace(ref, "$$", "$", 1)
-		})
+		value := expand(text(entry, "value"), env)
 		if ref := at(from, "configMapKeyRef"); len(ref) > 0 {
 			value = k.value("ConfigMap", ref)
 		}
@@ -103,22 +113,57 @@ func (k kubelet) environment(container object) map[string]string {
 	return env
 }
 
-// files resolves the volumes that hold ConfigMaps and Secrets.
-func (k kubelet) files(spec, container object) map[string]string {
-	files := map[string]string{}
-	for _, m := range list(container["volumeMounts"]) {
-		mount, _ := m.(object)
-		for _, v := range list(spec["volumes"]) {
-			volume, _ := v.(object)
-			if text(volume, "name") != text(mount, "name") {
-				continue
-			}
-			for file, content := range k.volume(volume) {
-				files[path.Join(text(mount, "mountPath"), file)] = content
-			}
+// expand replaces $(NAME) by the variable where there is one.
+func expand(s string, env map[string]string) string {
+	return variable.ReplaceAllStringFunc(s, func(ref string) string {
+		if known, ok := env[strings.Trim(ref, "$()")]; ok {
+			return known
+		}
+		return strings.Replace(ref, "$$", "$", 1)
+	})
+}
+
+// services returns the names of the Services that select a pod.
+func (k kubelet) services(labels object) []string {
+	var names []string
+	for _, obj := range k.objects {
+		selector := at(obj, "spec", "selector")
+		selected := obj["kind"] == "Service" && len(selector) > 0
+		for key, value := range selector {
+			selected = selected && labels[key] == value
+		}
+		if selected {
+			names = append(names, text(metadata(obj), "name"))
 		}
 	}
-	return files
+	return names
+}
+
+// mount resolves the volumes that hold ConfigMaps, Secrets and claims.
+func (k kubelet) mount(p *pod, spec, container object) {
+	k.t.Helper()
+	volumes := map[string]object{}
+	for _, v := range list(spec["volumes"]) {
+		volume, _ := v.(object)
+		volumes[text(volume, "name")] = volume
+	}
+	for _, m := range list(container["volumeMounts"]) {
+		mount, _ := m.(object)
+		mountPath, volume := text(mount, "mountPath"), volumes[text(mount, "name")]
+		if claim := text(at(volume, "persistentVolumeClaim"), "claimName"); claim != "" {
+			k.find("PersistentVolumeClaim", claim)
+			p.claims[mountPath] = claim
+			continue
+		}
+		files := k.volume(volume)
+		if len(files) == 0 || mount["subPath"] != nil {
+			k.t.Fatalf("the mount at %s is of a kind that this test does not know: %v", mountPath, volume)
+		}
+		p.folders = append(p.folders, mountPath)
+		for file, content := range files {
+			p.files[path.Join(mountPath, file)] = content
+		}
+	}
 }
 
 func (k kubelet) volume(volume object) map[string]string {
@@ -171,4 +216,14 @@ func text(obj object, key string) string {
 func list(v any) []any {
 	l, _ := v.([]any)
 	return l
+}
+
+// texts returns a list of strings with their variables expanded.
+func texts(v any, env map[string]string) []string {
+	var all []string
+	for _, item := range list(v) {
+		s, _ := item.(string)
+		all = append(all, expand(s, env))
+	}
+	return all
 }
