@@ -141,17 +141,20 @@ func newDockerNode(t *testing.T, images map[string]string, all []object) *docker
 	return n
 }
 
+// pause is what stands for the image that holds the network of a pod.
+const pause = "pause"
+
 // unusual is what the names of networks and volumes cannot have.
 var unusual = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
 func (n *dockerNode) volume(claim string) string { return n.name + "-" + claim }
 
-// container is the running main container of a pod.
+// container is the main container of a running pod.
 type container struct {
 	t       *testing.T
 	id      string
+	sandbox string // the container that has the network of the pod
 	address string // of its port, on the loopback interface
-	gone    bool
 }
 
 // start starts one pod of a workload as the manifests have it, but for the
@@ -187,11 +190,17 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 		t.Fatal(err)
 	}
 
-	command := []string{"docker", "run", "--detach", "--label", label + "=" + thisRun, "--network", n.name,
-		"--publish", fmt.Sprintf("127.0.0.1::%d", port), "--env-file", envFile}
+	// As in Kubernetes another container holds the network of the pod. When the
+	// main container dies, its address is still there, and refuses connections.
+	sandbox := []string{"docker", "run", "--detach", "--label", label + "=" + thisRun, "--network", n.name, "--publish", fmt.Sprintf("127.0.0.1::%d", port)}
 	for _, service := range p.services {
-		command = append(command, "--network-alias", service)
+		sandbox = append(sandbox, "--network-alias", service)
 	}
+	ct := &container{t: t, sandbox: n.run(append(sandbox, n.images[pause]))}
+	t.Cleanup(ct.remove)
+	ct.address = strings.TrimSpace(must(t, "", "", "docker", "port", ct.sandbox, strconv.Itoa(port)))
+
+	command := []string{"docker", "run", "--detach", "--label", label + "=" + thisRun, "--network", "container:" + ct.sandbox, "--env-file", envFile}
 	// Since Kubernetes 1.9.4 ConfigMaps and Secrets are read-only.
 	for _, folder := range p.folders {
 		command = append(command, "--mount", "type=bind,readonly,source="+filepath.Join(dir, "files", folder)+",target="+folder)
@@ -206,16 +215,21 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 		arguments = append(p.command[1:], arguments...)
 	}
 	command = append(append(command, image), arguments...)
-	ct := &container{t: t, id: strings.TrimSpace(must(t, "", "", command...))[:12]}
+	ct.id = n.run(command)
 	t.Cleanup(func() {
-		if t.Failed() && !ct.gone {
+		if t.Failed() && ct.id != "" {
 			t.Logf("the last words of %s:\n%s", workload, run(t, "", "", "docker", "logs", "--tail", "3", ct.id).stderr)
 		}
-		ct.remove()
 	})
-	ct.address = strings.TrimSpace(must(t, "", "", "docker", "port", ct.id, strconv.Itoa(port)))
 	ct.wait()
 	return ct
+}
+
+// run runs a command that prints the ID of a container.
+func (n *dockerNode) run(command []string) string {
+	n.t.Helper()
+	id := strings.TrimSpace(must(n.t, "", "", command...))
+	return id[:min(12, len(id))]
 }
 
 // wait waits until the container answers HTTP.
@@ -234,13 +248,15 @@ func (ct *container) wait() {
 	}
 }
 
-// remove removes the container and all that is in it. Claims stay.
+// remove removes the pod and all that is in it. Claims stay.
 func (ct *container) remove() {
 	ct.t.Helper()
-	if !ct.gone {
-		must(ct.t, "", "", "docker", "rm", "--force", "--volumes", ct.id)
+	for _, id := range []*string{&ct.id, &ct.sandbox} {
+		if *id != "" {
+			must(ct.t, "", "", "docker", "rm", "--force", "--volumes", *id)
+			*id = ""
+		}
 	}
-	ct.gone = true
 }
 
 // log returns what the container has printed.

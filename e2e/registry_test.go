@@ -66,6 +66,10 @@ CMD ["/etc/registry/config.yml"]
 		programs:   map[string]string{"/harbor/harbor_ui": os.Args[0]},
 		dockerfile: `CMD ["/harbor/harbor_ui"]`,
 	},
+	pause: {
+		programs:   map[string]string{"/pause": "sleep"},
+		dockerfile: `CMD ["/pause", "infinity"]`,
+	},
 }
 
 // TestRegistry runs the registry of the rendered manifests and pushes images to
@@ -397,14 +401,9 @@ func (r registries) behindNginx(t *testing.T) {
 		t.Fatal(err)
 	}
 	stalled := &stalledLayer{Layer: layer, halfway: make(chan struct{}), release: make(chan struct{})}
-	t.Cleanup(func() { close(stalled.release) })
-	img, err := mutate.AppendLayers(c.image(), stalled)
-	if err != nil {
-		t.Fatal(err)
-	}
 	failed := c.failed.Load()
 	ended := make(chan error, 1)
-	go func() { ended <- c.push(c.external+"/library/stalled:1", img) }()
+	go func() { ended <- c.pushLayer(c.external+"/library/stalled", stalled) }()
 	select {
 	case <-stalled.halfway:
 	case err := <-ended:
@@ -426,13 +425,22 @@ func (r registries) behindNginx(t *testing.T) {
 		}
 	}
 	must(t, "", "", "docker", "kill", victim.id)
+	close(stalled.release)
 	start := time.Now()
 	if err := <-ended; err != nil {
 		t.Error("the push fails: ", err)
 	}
+	took := time.Since(start).Round(time.Millisecond)
 	failed = c.failed.Load() - failed
 	if failed == 0 {
 		t.Error("the client did not notice that a replica died")
+	}
+	img, err := mutate.AppendLayers(c.image(), layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.push(c.external+"/library/stalled:1", img); err != nil {
+		t.Fatal(err)
 	}
 	images["library/stalled:1"] = img
 	for tag, img := range images {
@@ -441,7 +449,7 @@ func (r registries) behindNginx(t *testing.T) {
 		}
 	}
 	c.log("a replica died while it took a layer: %d requests failed, the push ended %v later, %d images can be pulled",
-		failed, time.Since(start).Round(time.Millisecond), len(images))
+		failed, took, len(images))
 }
 
 // stalledLayer is a layer that its first reader gets only half of until it is
@@ -563,6 +571,16 @@ func (c *registryClient) push(to string, img v1.Image) error {
 		return err
 	}
 	return remote.Write(ref, img, c.options(ctx)...)
+}
+
+func (c *registryClient) pushLayer(to string, layer v1.Layer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	repository, err := imagename.NewRepository(to, imagename.Insecure)
+	if err != nil {
+		return err
+	}
+	return remote.WriteLayer(repository, layer, c.options(ctx)...)
 }
 
 // pull pulls an image with all its layers, and compares it with what was pushed.
