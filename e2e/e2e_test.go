@@ -1,9 +1,11 @@
 // Package e2e runs everything for real: the container image, kustomize,
-// kubectl, kpt and Kubernetes. make e2e builds and installs what it needs.
+// kubectl, kpt and Kubernetes, and the servers that Harbor uses. make e2e builds
+// what it needs, .ci/run installs it.
 package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
@@ -76,7 +79,7 @@ func need(t *testing.T, programs ...string) {
 		if os.Getenv("CI") != "" {
 			stop = t.Fatalf
 		}
-		stop("%s is missing (%v): make e2e builds and installs what it can", program, err)
+		stop("%s is missing (%v): make e2e builds what it can, .ci/run installs the rest", program, err)
 	}
 }
 
@@ -90,7 +93,11 @@ type result struct {
 func run(t *testing.T, dir, stdin string, command ...string) result {
 	t.Helper()
 	t.Log("$ " + strings.Join(command, " "))
-	cmd := exec.Command(command[0], command[1:]...)
+	// Not the context of the test: that one is over when its cleanup begins.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer

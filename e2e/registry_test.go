@@ -318,8 +318,10 @@ func (r registries) uploadMoves(t *testing.T) {
 	}
 }
 
-// parallel pushes to two replicas and pulls from the other at once, without a
-// second try for anything.
+// parallel pushes to two replicas and pulls from both at once, without a second
+// try for anything. Every image has a tag of its own: the registry writes the
+// file of a tag in place, and whoever reads it at that moment is told 500, with
+// one replica as with two.
 func (r registries) parallel(t *testing.T) {
 	c := r.start(t, 2).client
 	c.more = []remote.Option{remote.WithRetryPredicate(func(error) bool { return false })}
@@ -401,6 +403,8 @@ func (r registries) behindNginx(t *testing.T) {
 		t.Fatal(err)
 	}
 	stalled := &stalledLayer{Layer: layer, halfway: make(chan struct{}), release: make(chan struct{})}
+	release := sync.OnceFunc(func() { close(stalled.release) })
+	t.Cleanup(release)
 	failed := c.failed.Load()
 	ended := make(chan error, 1)
 	go func() { ended <- c.pushLayer(c.external+"/library/stalled", stalled) }()
@@ -425,7 +429,7 @@ func (r registries) behindNginx(t *testing.T) {
 		}
 	}
 	must(t, "", "", "docker", "kill", victim.id)
-	close(stalled.release)
+	release()
 	start := time.Now()
 	if err := <-ended; err != nil {
 		t.Error("the push fails: ", err)
