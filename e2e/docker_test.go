@@ -56,7 +56,10 @@ func removeLeftovers(t *testing.T) {
 			who := strings.Split(strings.TrimSpace(inspected.stdout), " ")
 			here, _, _ := strings.Cut(thisRun, " ")
 			if inspected.exit == 0 && len(who) == 3 && who[0] == here && owner(who[1]) != strings.Join(who, " ") {
-				must(t, "", "", of(kind.remove, id)...)
+				// Another run may be faster.
+				if r := run(t, "", "", of(kind.remove, id)...); r.exit != 0 {
+					t.Log(r.stderr)
+				}
 			}
 		}
 	}
