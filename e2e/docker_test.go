@@ -118,8 +118,9 @@ func (s stand) build(t *testing.T, tag string) {
 var libraries = regexp.MustCompile(`(/\S+) \(0x`)
 
 // dockerNode runs pods of manifests in containers on a network of their own. What
-// differs from Kubernetes: one node, a claim is a volume of Docker, and the name
-// of a Service leads to all of its pods instead of to one virtual address.
+// differs from Kubernetes: there is one node, a claim is a volume of Docker on
+// its disk, and the name of a Service leads to the addresses of all its pods
+// instead of to a virtual one.
 type dockerNode struct {
 	t       *testing.T
 	objects []object
@@ -184,7 +185,7 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 	var environment strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(p.env)) {
 		if strings.Contains(p.env[name], "\n") {
-			t.Fatalf("docker run takes no variable of several lines: %s", name)
+			t.Fatalf("docker takes no variable of several lines: %s", name)
 		}
 		fmt.Fprintf(&environment, "%s=%s\n", name, p.env[name])
 	}
@@ -195,15 +196,16 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 
 	// As in Kubernetes another container holds the network of the pod. When the
 	// main container dies, its address is still there, and refuses connections.
-	sandbox := []string{"docker", "run", "--detach", "--label", label + "=" + thisRun, "--network", n.name, "--publish", fmt.Sprintf("127.0.0.1::%d", port)}
+	sandbox := []string{"--network", n.name, "--publish", fmt.Sprintf("127.0.0.1::%d", port)}
 	for _, service := range p.services {
 		sandbox = append(sandbox, "--network-alias", service)
 	}
-	ct := &container{t: t, sandbox: n.run(append(sandbox, n.images[pause]))}
+	ct := &container{t: t}
 	t.Cleanup(ct.remove)
+	n.run(&ct.sandbox, append(sandbox, n.images[pause])...)
 	ct.address = strings.TrimSpace(must(t, "", "", "docker", "port", ct.sandbox, strconv.Itoa(port)))
 
-	command := []string{"docker", "run", "--detach", "--label", label + "=" + thisRun, "--network", "container:" + ct.sandbox, "--env-file", envFile}
+	command := []string{"--network", "container:" + ct.sandbox, "--env-file", envFile}
 	// Since Kubernetes 1.9.4 ConfigMaps and Secrets are read-only.
 	for _, folder := range p.folders {
 		command = append(command, "--mount", "type=bind,readonly,source="+filepath.Join(dir, "files", folder)+",target="+folder)
@@ -218,21 +220,23 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 		arguments = append(p.command[1:], arguments...)
 	}
 	command = append(append(command, image), arguments...)
-	ct.id = n.run(command)
 	t.Cleanup(func() {
 		if t.Failed() && ct.id != "" {
 			t.Logf("the last words of %s:\n%s", workload, run(t, "", "", "docker", "logs", "--tail", "3", ct.id).stderr)
 		}
 	})
+	n.run(&ct.id, command...)
 	ct.wait()
 	return ct
 }
 
-// run runs a command that prints the ID of a container.
-func (n *dockerNode) run(command []string) string {
+// run creates a container and starts it. Its ID is known to the caller also if
+// it does not start.
+func (n *dockerNode) run(id *string, flags ...string) {
 	n.t.Helper()
-	id := strings.TrimSpace(must(n.t, "", "", command...))
-	return id[:min(12, len(id))]
+	command := append([]string{"docker", "create", "--label", label + "=" + thisRun}, flags...)
+	*id = strings.TrimSpace(must(n.t, "", "", command...))[:12]
+	must(n.t, "", "", "docker", "start", *id)
 }
 
 // wait waits until the container answers HTTP.

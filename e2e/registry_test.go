@@ -157,6 +157,17 @@ func (r registries) start(t *testing.T, replicas int) running {
 	return s
 }
 
+// key is what the ui signs tokens with.
+func (r registries) key(t *testing.T) libtrust.PrivateKey {
+	t.Helper()
+	ui := podOf(t, r.objects, "ReplicationController", "ui-rc")
+	key, err := libtrust.UnmarshalPrivateKeyPEM([]byte(ui.files["/etc/ui/private_key.pem"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // replica is the name by which clients reach one replica past the Service.
 func replica(i int) string { return fmt.Sprintf("registry-%d:5000", i) }
 
@@ -170,10 +181,7 @@ func (r registries) access(t *testing.T) {
 		t.Errorf("/v2/ answers %s and %s", response.Status, got)
 	}
 
-	ours, err := libtrust.UnmarshalPrivateKeyPEM([]byte(podOf(t, r.objects, "ReplicationController", "ui-rc").files["/etc/ui/private_key.pem"]))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ours := r.key(t)
 	another, err := libtrust.GenerateRSA2048PrivateKey()
 	if err != nil {
 		t.Fatal(err)
@@ -252,11 +260,7 @@ func (r registries) uploadMoves(t *testing.T) {
 	stranger := s.start("registry-rc", 5000, func(p *pod) { p.env["REGISTRY_HTTP_SECRET"] += "x" })
 	c.addresses["stranger:5000"] = stranger.address
 
-	key, err := libtrust.UnmarshalPrivateKeyPEM([]byte(podOf(t, r.objects, "ReplicationController", "ui-rc").files["/etc/ui/private_key.pem"]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := sign(key, claimsFor("admin", "harbor-registry", "repository:library/upload:push,pull"))
+	token, err := sign(r.key(t), claimsFor("admin", "harbor-registry", "repository:library/upload:push,pull"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +367,9 @@ func (r registries) parallel(t *testing.T) {
 }
 
 // behindNginx goes the way of Harbor's users: the external URL with the node
-// port, nginx, two replicas, of which one dies while it takes a layer.
+// port, nginx, two replicas, of which one dies while it takes a layer. Docker's
+// name server stands for the Service: nginx asks once, sees both replicas and
+// takes turns. In Kubernetes it sees one address, and kube-proxy chooses.
 func (r registries) behindNginx(t *testing.T) {
 	s := r.start(t, 2)
 	c, replicas := s.client, s.replicas
@@ -392,8 +398,7 @@ func (r registries) behindNginx(t *testing.T) {
 	for tag := range images {
 		for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.ui.log(), "push "+tag); time.Sleep(100 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Errorf("the ui is not told of %s", tag)
-				break
+				t.Fatalf("the ui is not told of %s", tag)
 			}
 		}
 	}
