@@ -11,6 +11,9 @@ ARGS ?=
 
 # Every go command writes its programs here.
 export GOBIN := $(CURDIR)/bin
+# In a cache of all working trees, golangci-lint takes the files of another one
+# for those of this.
+export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/golangci-lint-cache
 
 .DEFAULT_GOAL := help
 .PHONY: help check test golden render build image e2e cluster bench fuzz kustomize golangci-lint

@@ -346,10 +346,33 @@ func TestClusterHarbor(t *testing.T) {
 	}
 
 	// kwok's kubelets start pods whatever they refer to. A real one would not.
-	all := get(t, c, "default", "replicationcontrollers,configmaps,secrets")
+	all := get(t, c, "default", "replicationcontrollers,services,configmaps,secrets,persistentvolumeclaims")
 	for component := range haPods {
 		pod := podOf(t, all, "ReplicationController", component+"-rc")
 		t.Logf("%s: %d variables and %d files resolved", component, len(pod.env), len(pod.files))
+	}
+	validateLive(t, c)
+}
+
+// validateLive validates what runs, with all that the API server and the
+// controllers have added to it: no error, and with a mistake an error.
+func validateLive(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	live := func() result {
+		out, err := c.Kubectl(t.Context(), "", "get", "--all-namespaces", "-o", "yaml", "rc,pod,svc,cm,secret,pvc,pv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run(t, "", out, "krmfn", "validate", "--verbose")
+	}
+	if r := live(); r.exit != 0 || strings.Contains(r.stdout, "cannot be seen") || !strings.Contains(r.stdout, "0 errors, ") {
+		t.Errorf("exit status %d:\n%s%s", r.exit, r.stdout, r.stderr)
+	} else {
+		t.Log(r.stdout)
+	}
+	must(t, "", "", "kubectl", "scale", "--replicas=2", "rc", "jobservice-rc")
+	if r := live(); r.exit != 1 || !strings.Contains(r.stdout, "  L10  ") || !strings.Contains(r.stdout, "1 error, ") {
+		t.Errorf("with two jobservices: exit status %d\n%s%s", r.exit, r.stdout, r.stderr)
 	}
 }
 
