@@ -39,7 +39,7 @@ func openTerminal(t *testing.T) (keyboard, terminal *os.File) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("there is no pseudo terminal: %v", err)
+		missing(t, "there is no pseudo terminal", err)
 	}
 	t.Cleanup(func() { keyboard.Close() })
 	var number, unlock int32

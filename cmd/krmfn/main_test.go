@@ -20,6 +20,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// missing ends a test that lacks something on this machine: in CI that is a
+// failure.
+func missing(t testing.TB, what string, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s: %v", what, err)
+	}
+	t.Skipf("%s: %v", what, err)
+}
+
 // TestUsage checks what is said of command lines that mean nothing.
 func TestUsage(t *testing.T) {
 	for args, want := range map[string]string{

@@ -334,7 +334,7 @@ func TestColored(t *testing.T) {
 	}
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip("there is no terminal here: ", err)
+		missing(t, "there is no pseudo terminal", err)
 	}
 	defer terminal.Close()
 	if !colored(terminal, none) {
@@ -358,7 +358,7 @@ func TestValidateStdout(t *testing.T) {
 	standIn(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip(err)
+		missing(t, "there is no full device", err)
 	}
 	defer full.Close()
 	var stderr strings.Builder

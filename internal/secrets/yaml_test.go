@@ -162,8 +162,11 @@ func TestCorpus(t *testing.T) {
 	seen := map[string]bool{}
 	for _, file := range []string{"adminserver", "ui", "registry", "nginx"} {
 		content, err := os.ReadFile("../../../shared/corpus/harbor-1.2.0/templates/" + file + ".cm.yaml")
-		if err != nil {
+		if err != nil && os.Getenv("CI") == "" {
 			t.Skip("the corpus is not at hand")
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		// The keys come from placeholders.
 		text := strings.NewReplacer("{{4 auth_pkey}}", "k", "{{4 auth_cert}}", "c",
