@@ -168,12 +168,12 @@ func (o *databaseOptions) password(s streams) (string, error) {
 		}
 		return password, err
 	}
-	terminal, ok := s.in.(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+	fd, ok := terminal(s.in)
+	if !ok {
 		return "", errors.New("--password-from is missing, and there is no terminal to ask on")
 	}
 	fmt.Fprintf(s.err, "Password of %s: ", o.account.User)
-	password, err := term.ReadPassword(int(terminal.Fd()))
+	password, err := term.ReadPassword(fd)
 	fmt.Fprintln(s.err)
 	if err != nil {
 		return "", fmt.Errorf("reading the password: %w", err)

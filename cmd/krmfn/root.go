@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/krm"
@@ -35,7 +33,7 @@ kustomize, kpt and Argo CD run it like that.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			if _, ok := terminal(s.in); ok {
 				return cmd.Help()
 			}
 			return runList(s, "", verbose)

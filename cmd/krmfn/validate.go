@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -155,8 +154,8 @@ func (v *validation) report(inputs []source, findings framework.Results) report.
 
 // colored says whether the output is for eyes: see no-color.org.
 func colored(out io.Writer, env func(string) string) bool {
-	f, isFile := out.(*os.File)
-	return isFile && env("NO_COLOR") == "" && env("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+	_, ok := terminal(out)
+	return ok && env("NO_COLOR") == "" && env("TERM") != "dumb"
 }
 
 // functionConfig is the config of --config, else one with the settings by which
@@ -270,7 +269,7 @@ func (in source) standsFor() string {
 // readAll reads the arguments and the files of --with.
 func (v *validation) readAll(args []string) ([]source, error) {
 	if len(args) == 0 {
-		if f, ok := v.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if _, ok := terminal(v.in); ok {
 			return nil, errors.New("give a directory or files, or pipe manifests into it: krmfn validate --help")
 		}
 		args = []string{krm.Stdin}
@@ -387,9 +386,9 @@ func checkInputs(inputs []source) error {
 		names = append(names, in.String())
 		objects += len(in.objects)
 		for _, other := range inputs[:i] {
-			if first, _, found := other.objects.Twice(in.objects); found {
+			if place, found := other.objects.Twice(in.objects); found {
 				return fmt.Errorf("%s %s is both in %s and in %s: validate one Harbor at a time",
-					report.OneLine(first.Ref.Kind), report.OneLine(first.Ref.Name), other, in)
+					report.OneLine(place.Ref.Kind), report.OneLine(place.Ref.Name), other, in)
 			}
 		}
 	}

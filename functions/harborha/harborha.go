@@ -69,7 +69,8 @@ type section struct {
 	krm.Runner
 }
 
-// sections are those that the settings hold, in the order in which they run.
+// sections are those that the settings hold, in the order in which they run,
+// without validate.
 func (h *HarborHA) sections() []section {
 	var all []section
 	if h.HarborCfg != nil {
@@ -103,7 +104,7 @@ func (h *HarborHA) sections() []section {
 	if h.Secrets != nil {
 		all = append(all, section{"secrets", h.Secrets})
 	}
-	return append(all, section{"validate", &h.Validation})
+	return all
 }
 
 // decided are the keys of harbor.cfg that the sections endpoint, database,
@@ -140,11 +141,11 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 // Validate checks the settings of every section.
 func (h *HarborHA) Validate() error {
 	sections := h.sections()
-	if len(sections) == 1 { // validate
+	if len(sections) == 0 {
 		return errors.New("spec: there is nothing to do, want at least one section (krmfn help harbor-ha lists them)")
 	}
 	var errs []error
-	for _, s := range sections {
+	for _, s := range append(sections, section{"validate", &h.Validation}) {
 		if v, ok := s.Runner.(krm.Validator); ok {
 			errs = append(errs, krm.Under(s.name, v.Validate()))
 		}
@@ -157,10 +158,10 @@ func (h *HarborHA) Validate() error {
 func (h *HarborHA) Run(list *framework.ResourceList) error {
 	var errs []error
 	for _, s := range h.sections() {
-		if s.Runner == &h.Validation && errors.Join(errs...) != nil {
-			break
-		}
 		errs = append(errs, krm.Under(s.name, s.Run(list)))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return krm.Under("validate", h.Validation.Run(list))
 }

@@ -156,15 +156,12 @@ func (s *MoveSecrets) moveFiles(list *framework.ResourceList, c harbor.Component
 	return err
 }
 
-// jobServiceKey is the file that upstream's manifests forgot.
-const jobServiceKey = "/etc/jobservice/key"
-
-// placeOfKey returns the volume that jobServiceKey belongs into, beside app.conf,
-// nil when the file is there. Where app.conf alone is mounted, the key gets a
-// mount too.
+// placeOfKey returns the volume that the jobservice's key belongs into, which
+// upstream's manifests forgot: that of app.conf, nil when the file is there. Where
+// app.conf alone is mounted, the key gets a mount too.
 func placeOfKey(list *framework.ResourceList, c harbor.Component) (krm.Path, error) {
 	config, err := c.ConfigFile(list, "app.conf")
-	if err != nil || c.At(list, jobServiceKey).State != kube.Absent {
+	if err != nil || c.At(list, harbor.JobServiceKey).State != kube.Absent {
 		return nil, nil //nolint:nilerr // app.conf is delivered in another way: validate-ha tells
 	}
 	if config.SubPath == "" {
@@ -172,7 +169,7 @@ func placeOfKey(list *framework.ResourceList, c harbor.Component) (krm.Path, err
 	}
 	mounts := c.Path.Append("volumeMounts")
 	return config.Volume, krm.Set(list, c.RNode,
-		krm.Map("name", krm.Text(c.RNode, config.Volume.Append("name")...), "mountPath", jobServiceKey, "subPath", path.Base(jobServiceKey)),
+		krm.Map("name", krm.Text(c.RNode, config.Volume.Append("name")...), "mountPath", harbor.JobServiceKey, "subPath", path.Base(harbor.JobServiceKey)),
 		mounts.Append(len(krm.Elements(c.RNode, mounts...)))...)
 }
 

@@ -20,7 +20,7 @@ var sameSettings = Rule{
 
 func (k *checker) checkStore(c harbor.Component) {
 	env := k.env(c.Container)
-	if minor, ok := c.Release(); ok && minor >= 4 && c.Setting(env, harbor.StoreDriver).Text != "json" {
+	if c.AtLeast(4) && c.Setting(env, harbor.StoreDriver).Text != "json" {
 		return // the database
 	}
 	s := k.replicas(c)

@@ -22,7 +22,7 @@ var oneJobService = Rule{
 }
 
 func (k *checker) checkJobService(c harbor.Component) {
-	if minor, ok := c.Release(); ok && minor >= 5 {
+	if c.Single() == "" {
 		return // its queue is in Redis (harbor#4632)
 	}
 	s := k.scale(c.Workload)

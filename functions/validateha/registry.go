@@ -29,16 +29,10 @@ var registryReadsConfig = Rule{
 
 var registryAsksForTokens = Rule{
 	ID: "L02", Severity: framework.Error,
-	What: "The registry accepts the tokens of Harbor's ui, and the certificate that it checks them with is mounted where config.yml says.",
-	Why:  "Without auth everybody can push and delete; with another issuer or service, or without the certificate, nobody can log in or the registry does not start (distribution v2.6.2 registry/auth/token/accesscontroller.go; harbor v1.2.0 src/ui/service/token).",
-	Do:   "Set auth.token with realm, issuer, service and rootcertbundle; fix-registry-mount moves rootcertbundle along with the mount.",
-	check: func(k *checker) {
-		for _, c := range k.old(harbor.Registry) {
-			if r := k.registry(c); r.readable {
-				k.checkAuth(r)
-			}
-		}
-	},
+	What:  "The registry accepts the tokens of Harbor's ui, and the certificate that it checks them with is mounted where config.yml says.",
+	Why:   "Without auth everybody can push and delete; with another issuer or service, or without the certificate, nobody can log in or the registry does not start (distribution v2.6.2 registry/auth/token/accesscontroller.go; harbor v1.2.0 src/ui/service/token).",
+	Do:    "Set auth.token with realm, issuer, service and rootcertbundle; fix-registry-mount moves rootcertbundle along with the mount.",
+	check: ofReadable((*checker).checkAuth),
 }
 
 var registryStarts = Rule{
@@ -55,30 +49,29 @@ var registryStarts = Rule{
 
 var registrySecret = Rule{
 	ID: "L05", Severity: framework.Error,
-	What: "All replicas of the registry have the same http.secret, and nobody else knows it.",
-	Why:  "Where it is empty each process makes up its own, and a push that goes to two replicas fails (distribution v2.6.2 registry/handlers/app.go, configureSecret).",
-	Do:   "Set REGISTRY_HTTP_SECRET from a Secret; move-secrets does.",
-	check: func(k *checker) {
-		for _, c := range k.old(harbor.Registry) {
-			if r := k.registry(c); r.readable {
-				k.checkHTTPSecret(r)
-			}
-		}
-	},
+	What:  "All replicas of the registry have the same http.secret, and nobody else knows it.",
+	Why:   "Where it is empty each process makes up its own, and a push that goes to two replicas fails (distribution v2.6.2 registry/handlers/app.go, configureSecret).",
+	Do:    "Set REGISTRY_HTTP_SECRET from a Secret; move-secrets does.",
+	check: ofReadable((*checker).checkHTTPSecret),
 }
 
 var registryCache = Rule{
 	ID: "L06", Severity: framework.Error,
-	What: "Replicas of the registry do not each have a cache of their own.",
-	Why:  "With inmemory a replica serves what another one has deleted; with redis and no address the registry panics at its start (distribution v2.6.2 registry/handlers/app.go; harbor v1.4.0 make/common/templates/registry/config_ha.yml takes redis).",
-	Do:   "Set storage.cache to redis together with redis.addr, or leave the cache out.",
-	check: func(k *checker) {
+	What:  "Replicas of the registry do not each have a cache of their own.",
+	Why:   "With inmemory a replica serves what another one has deleted; with redis and no address the registry panics at its start (distribution v2.6.2 registry/handlers/app.go; harbor v1.4.0 make/common/templates/registry/config_ha.yml takes redis).",
+	Do:    "Set storage.cache to redis together with redis.addr, or leave the cache out.",
+	check: ofReadable((*checker).checkCache),
+}
+
+// ofReadable is a check of each registry whose configuration can be looked at.
+func ofReadable(check func(*checker, registry)) func(*checker) {
+	return func(k *checker) {
 		for _, c := range k.old(harbor.Registry) {
 			if r := k.registry(c); r.readable {
-				k.checkCache(r)
+				check(k, r)
 			}
 		}
-	},
+	}
 }
 
 // Where the builds of the image look for their configuration: those with a chown
@@ -197,14 +190,14 @@ func (r registry) words(field string) []string {
 // photon says whether the image is one of Harbor's that read the configuration in
 // registryDir. A digest may be any build, and those before 2.6.2 look elsewhere.
 func (r registry) photon() bool {
-	name, tag, _ := strings.Cut(path.Base(r.Image()), ":")
-	return !strings.Contains(r.Image(), "@") && (name == "registry-photon" || name+":"+tag == chowns)
+	name, tag, digest := r.SplitImage()
+	return digest == "" && (name == "registry-photon" || name+":"+tag == chowns)
 }
 
 // bare says whether the image brings no files for Harbor: not so sure of one that
 // somebody has built.
 func (r registry) bare() bool {
-	name, _, _ := strings.Cut(path.Base(strings.Split(r.Image(), "@")[0]), ":")
+	name, _, _ := r.SplitImage()
 	return name == "registry" || name == "registry-photon"
 }
 
@@ -313,10 +306,10 @@ func (k *checker) checkCertificate(r registry) {
 
 func (k *checker) checkEntrypoint(r registry) {
 	certain, possible := k.version.readOnlyConfig()
-	image, _, _ := strings.Cut(path.Base(r.Image()), "@")
+	name, tag, _ := r.SplitImage()
 	command := r.words("command")
 	byEntrypoint := len(command) == 0 || path.Base(command[0]) == "entrypoint.sh"
-	if !possible || image != chowns || !byEntrypoint {
+	if !possible || name+":"+tag != chowns || !byEntrypoint {
 		return
 	}
 	readOnly := slices.ContainsFunc(r.Mounts(), func(m kube.Mount) bool {

@@ -1,7 +1,6 @@
 package validateha
 
 import (
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,10 +71,10 @@ func (k *checker) spread(c harbor.Component) bool {
 // development, and that of the registry whose builds start in different ways
 // (unless the command is pinned).
 func mutable(c harbor.Component) bool {
-	if strings.Contains(c.Image(), "@") {
+	name, tag, digest := c.SplitImage()
+	if digest != "" {
 		return false
 	}
-	name, tag, _ := strings.Cut(path.Base(c.Image()), ":")
 	if name == "registry" && strings.HasSuffix(tag, "-photon") {
 		return krm.Lookup(c.RNode, c.Path.Append("command")...) == nil
 	}

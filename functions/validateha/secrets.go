@@ -202,12 +202,10 @@ func (k *checker) secretKey(c harbor.Component) (secret, bool) {
 	file := c.Setting(k.env(c.Container), harbor.KeyPath)
 	found := c.At(k.list, file.Text)
 	s := secret{found.Value, c, k.of(found.Value, c.Container, "")}
-	minor, ok := c.Release()
-	late := ok && minor >= 5
 	switch {
 	case !file.Known || found.Value.Broken:
 		return s, false
-	case found.State == kube.Absent && c.Name() == harbor.JobService && late:
+	case found.State == kube.Absent && c.Name() == harbor.JobService && c.AtLeast(5):
 		return s, false // it gets passwords decrypted
 	case found.State == kube.Absent && c.Name() == harbor.JobService:
 		k.warn(c.RNode, c.Path.Append("volumeMounts"), "no mount brings %s: replication to a registry with a password fails", shown(file))

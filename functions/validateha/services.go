@@ -98,7 +98,7 @@ func adminserver(variable func(name, otherwise string, targets ...string) call) 
 // later leaves out an address that stands in the program only up to Harbor 1.2;
 // then the adminserver has it.
 func later(c harbor.Component, a call) call {
-	if minor, ok := c.Release(); ok && minor > 2 {
+	if c.AtLeast(3) {
 		return call{}
 	}
 	return a

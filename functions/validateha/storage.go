@@ -385,9 +385,10 @@ func (k *checker) checkWritable(r registry, m kube.Mount) {
 		}
 	}
 	check(r.RNode, m.Path)
+	pv := k.volumeOf(r.Component, krm.Text(r.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...))
 	for _, source := range []string{"persistentVolumeClaim", "csi", "cephfs", "nfs", "glusterfs", "rbd"} {
 		check(r.RNode, m.Volume.Append(source))
-		if pv := k.volumeOf(r.Component, krm.Text(r.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)); pv != nil {
+		if pv != nil {
 			check(pv, krm.Path{"spec", source})
 		}
 	}

@@ -31,6 +31,8 @@ const (
 	ExampleHost = "reg.mydomain.com"
 	// NginxConf is where nginx looks for its configuration.
 	NginxConf = "/etc/nginx/nginx.conf"
+	// JobServiceKey is where the jobservice looks for SECRET_KEY.
+	JobServiceKey = "/etc/jobservice/key"
 	// DatabaseDir is where the mysql server keeps its data.
 	DatabaseDir = "/var/lib/mysql"
 )
@@ -38,7 +40,7 @@ const (
 // defaults of variables by component.
 var defaults = map[string]map[string]string{
 	AdminServer: {KeyPath: "/etc/adminserver/key", StorePath: "/etc/adminserver/config/config.json"},
-	JobService:  {KeyPath: "/etc/jobservice/key", LogDir: "/var/log/jobs", ConfigPath: "/etc/jobservice/app.conf"},
+	JobService:  {KeyPath: JobServiceKey, LogDir: "/var/log/jobs", ConfigPath: "/etc/jobservice/app.conf"},
 	UI:          {KeyPath: "/etc/ui/key", ConfigPath: "/etc/ui/app.conf", TokenKeyPath: TokenKeyFile},
 }
 
@@ -54,14 +56,20 @@ func (c Component) Setting(env kube.Environment, name string) kube.Value {
 	return kube.Value{Text: defaults[c.Name()][name], Known: true}
 }
 
-var release = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
+var releaseTag = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
 
-// Release returns the minor release of Harbor 1.x that the image's tag names,
-// e.g. 2 for v1.2.0; false when it names none.
-func (c Component) Release() (minor int, ok bool) {
-	image, _, _ := strings.Cut(c.Image(), "@")
-	tag := image[strings.LastIndexAny(image, ":/")+1:]
-	m := release.FindStringSubmatch(tag)
+// AtLeast says whether the image's tag names a release of Harbor 1.x that is not
+// before the minor one, e.g. 2 for 1.2. It is false when the tag names none.
+func (c Component) AtLeast(minor int) bool {
+	got, ok := c.release()
+	return ok && got >= minor
+}
+
+// release is the minor release of Harbor 1.x that the image's tag names, e.g. 2
+// for v1.2.0; false when it names none.
+func (c Component) release() (minor int, ok bool) {
+	_, tag, _ := c.SplitImage()
+	m := releaseTag.FindStringSubmatch(tag)
 	if m == nil || m[1] != "1" {
 		return 0, false
 	}

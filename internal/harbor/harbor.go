@@ -80,7 +80,7 @@ func (c Component) Generation() Generation { return c.kind.Generation }
 // Single says why the component can have one replica only, "" where it can have
 // more. Jobservices share a queue since Harbor 1.5 (harbor#3946).
 func (c Component) Single() string {
-	if minor, ok := c.Release(); ok && minor >= 5 && c.Name() == JobService {
+	if c.AtLeast(5) && c.Name() == JobService {
 		return ""
 	}
 	return c.kind.Single
@@ -119,18 +119,17 @@ func component(w kube.Workload, generation Generation) (Component, bool) {
 // image's name, or, so that images can come from a mirror under another name,
 // by container name and pod label together.
 func (k kind) runs(c kube.Container) bool {
-	if slices.ContainsFunc(k.Images, func(pattern string) bool { return matches(pattern, c.Image()) }) {
+	if slices.ContainsFunc(k.Images, func(pattern string) bool { return matches(pattern, c) }) {
 		return true
 	}
 	labels := c.PodLabels()
 	return c.Name == k.Container && (labels["name"] == k.Name+"-apps" || labels["component"] == k.Name)
 }
 
-// matches compares the last part of an image's name, harbor-ui for
-// example.com:5000/vmware/harbor-ui:v1.2.0, with a pattern: name or name:tag.
-func matches(pattern, image string) bool {
-	image, _, _ = strings.Cut(image, "@")
-	name, tag, _ := strings.Cut(path.Base(image), ":")
+// matches compares the image of a container with a pattern: the last part of its
+// name, or that and :pattern of the tag.
+func matches(pattern string, c kube.Container) bool {
+	name, tag, _ := c.SplitImage()
 	wantName, wantTag, hasTag := strings.Cut(pattern, ":")
 	if !hasTag {
 		return name == wantName
@@ -144,10 +143,10 @@ func matches(pattern, image string) bool {
 func generationOf(workloads []kube.Workload) Generation {
 	for _, w := range workloads {
 		for _, c := range w.Containers() {
-			switch image := c.Image(); {
-			case matches("harbor-core", image), matches("harbor-portal", image):
+			switch {
+			case matches("harbor-core", c), matches("harbor-portal", c):
 				return 2
-			case matches("harbor-adminserver", image), matches("harbor-ui", image):
+			case matches("harbor-adminserver", c), matches("harbor-ui", c):
 				return 1
 			}
 		}

@@ -76,7 +76,7 @@ func TestRelease(t *testing.T) {
 	} {
 		obj := yaml.MustParse("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: '" + image + "'}]}\n")
 		c := Component{Container: kube.Workloads(&framework.ResourceList{Items: []*yaml.RNode{obj}})[0].Containers()[0]}
-		got, ok := c.Release()
+		got, ok := c.release()
 		if !ok {
 			got = -1
 		}

@@ -143,6 +143,15 @@ func (w Workload) Containers() []Container {
 // Image returns the image of the container.
 func (c Container) Image() string { return krm.Text(c.RNode, c.Path.Append("image")...) }
 
+// SplitImage returns the last part of the image's name, its tag and its digest:
+// harbor-ui, v1.2.0 and sha256:0f of
+// example.com:5000/vmware/harbor-ui:v1.2.0@sha256:0f. Those it does not have are "".
+func (c Container) SplitImage() (name, tag, digest string) {
+	image, digest, _ := strings.Cut(c.Image(), "@")
+	name, tag, _ = strings.Cut(path.Base(image), ":")
+	return name, tag, digest
+}
+
 // Env returns the path to an environment variable and whether it is there.
 // Where a name stands twice, the last one counts, as for the kubelet.
 func (c Container) Env(name string) (krm.Path, bool) {
@@ -197,18 +206,14 @@ func (c Container) EnvFrom() []string {
 func (c Container) SetEnv(list *framework.ResourceList, entry *yaml.Node) error {
 	name := krm.Text(yaml.NewRNode(entry), "name")
 	named := func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name }
+	env := c.Path.Append("env")
+	first := func() int { return slices.IndexFunc(krm.Elements(c.RNode, env...), named) }
 	path, ok := c.Env(name)
-	for ok {
-		env := c.Path.Append("env")
-		first := slices.IndexFunc(krm.Elements(c.RNode, env...), named)
-		if first == path[len(path)-1] {
-			break
-		}
-		krm.Remove(list, c.RNode, env.Append(first)...)
+	for ok && first() != path[len(path)-1] {
+		krm.Remove(list, c.RNode, env.Append(first())...)
 		path, ok = c.Env(name)
 	}
 	if !ok {
-		env := c.Path.Append("env")
 		path = env.Append(len(krm.Elements(c.RNode, env...)))
 	}
 	if krm.Lookup(c.RNode, path.Append("value")...) != nil {

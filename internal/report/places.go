@@ -96,18 +96,18 @@ func (p Places) Find(ref yaml.ResourceIdentifier) (Place, bool) {
 	return alike[0], true
 }
 
-// Twice returns an object of p, which has a name, that stands in q too.
-func (p Places) Twice(q Places) (first, second Place, found bool) {
-	known := map[yaml.ResourceIdentifier]Place{}
+// Twice returns an object of q, which has a name, that stands in p too.
+func (p Places) Twice(q Places) (place Place, found bool) {
+	known := map[yaml.ResourceIdentifier]bool{}
 	for _, place := range p {
-		known[place.Ref] = place
+		known[place.Ref] = true
 	}
 	for _, place := range q {
-		if first, ok := known[place.Ref]; ok && place.Ref.Name != "" {
-			return first, place, true
+		if known[place.Ref] && place.Ref.Name != "" {
+			return place, true
 		}
 	}
-	return Place{}, Place{}, false
+	return Place{}, false
 }
 
 // Known is false for the Place that Find returns when it finds nothing.
