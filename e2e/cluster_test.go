@@ -218,13 +218,8 @@ const inTreeWarning = "Warning: spec.cephfs: deprecated in v1.28, non-functional
 func TestClusterAccepts(t *testing.T) {
 	c := startCluster(t, cluster.Options{})
 	dir := tree(t)
-	overlays, err := filepath.Glob("../overlays/*/functions") // the other folders are parts of overlays
-	if err != nil || len(overlays) == 0 {
-		t.Fatal(overlays, err)
-	}
 	manifests := map[string]string{"base": renderBase(t)}
-	for _, functions := range overlays {
-		overlay := filepath.Base(filepath.Dir(functions))
+	for _, overlay := range overlays(t) {
 		manifests[overlay] = must(t, dir, "", "krmfn", "render", "overlays/"+overlay)
 	}
 	warnings := map[string][]string{

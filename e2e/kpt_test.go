@@ -86,40 +86,34 @@ func TestKptRender(t *testing.T) {
 	}
 }
 
-// TestKptRenderFails renders a package whose config asks for what cannot work:
-// kpt says why and changes nothing.
+// TestKptRenderFails renders packages that cannot become a safe Harbor: kpt says
+// why and changes nothing.
 func TestKptRenderFails(t *testing.T) {
 	need(t, "docker", "kpt", "git")
-	dir := kptPackage(t)
-	if err := edit(filepath.Join(dir, "harbor-ha.yaml"), "    ui: 3\n", "    ui: 3\n    jobservice: 3\n"); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		file, old, by string
+		says          []string
+	}{
+		"the config asks for what cannot work": {"harbor-ha.yaml", "    ui: 3\n", "    ui: 3\n    jobservice: 3\n",
+			[]string{"[error] harbor.krmfn.dev/v1alpha1/HarborHA/harbor-ha spec.replicas.jobservice: ", "harbor#3747"}},
+		"the validator without the mutator": {"Kptfile", "  mutators:\n  - image: " + image + "\n    configPath: harbor-ha.yaml\n", "",
+			[]string{"[error] v1/ReplicationController/registry-rc spec.template.spec.containers[0].volumeMounts[0].mountPath: ", "harbor#3637"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := kptPackage(t)
+			if err := edit(filepath.Join(dir, c.file), c.old, c.by); err != nil {
+				t.Fatal(err)
+			}
+			commit(t, dir)
+			r := run(t, dir, "", "kpt", "fn", "render")
+			for _, says := range append(c.says, "Exit code: 1") {
+				if r.exit == 0 || !strings.Contains(r.stderr, says) {
+					t.Errorf("exit status %d, want 1 and %q:\n%s", r.exit, says, r.stderr)
+				}
+			}
+			same(t, "the package", "", changes(t, dir))
+		})
 	}
-	commit(t, dir)
-	r := run(t, dir, "", "kpt", "fn", "render")
-	for _, says := range []string{"[error] harbor.krmfn.dev/v1alpha1/HarborHA/harbor-ha spec.replicas.jobservice: ", "harbor#3747", "Exit code: 1"} {
-		if r.exit == 0 || !strings.Contains(r.stderr, says) {
-			t.Errorf("exit status %d, want 1 and %q:\n%s", r.exit, says, r.stderr)
-		}
-	}
-	same(t, "the package", "", changes(t, dir))
-}
-
-// TestKptValidates renders a package that nothing has made safe: its validator
-// says why it is not.
-func TestKptValidates(t *testing.T) {
-	need(t, "docker", "kpt", "git")
-	dir := kptPackage(t)
-	if err := edit(filepath.Join(dir, "Kptfile"), "  mutators:\n  - image: "+image+"\n    configPath: harbor-ha.yaml\n", ""); err != nil {
-		t.Fatal(err)
-	}
-	commit(t, dir)
-	r := run(t, dir, "", "kpt", "fn", "render")
-	for _, says := range []string{"[error] v1/ReplicationController/registry-rc spec.template.spec.containers[0].volumeMounts[0].mountPath: ", "harbor#3637", "Exit code: 1"} {
-		if r.exit == 0 || !strings.Contains(r.stderr, says) {
-			t.Errorf("exit status %d, want 1 and %q:\n%s", r.exit, says, r.stderr)
-		}
-	}
-	same(t, "the package", "", changes(t, dir))
 }
 
 // TestKptEval runs one function on a package. Each way changes the lines that

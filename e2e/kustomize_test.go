@@ -7,6 +7,19 @@ import (
 	"testing"
 )
 
+// overlays are the names of all overlays. The other folders are parts of them.
+func overlays(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("../overlays/*/functions")
+	if err != nil || len(all) == 0 {
+		t.Fatal(all, err)
+	}
+	for i, functions := range all {
+		all[i] = filepath.Base(filepath.Dir(functions))
+	}
+	return all
+}
+
 // TestOverlays renders every overlay in every way there is: the results are
 // equal to the byte.
 func TestOverlays(t *testing.T) {
@@ -15,13 +28,9 @@ func TestOverlays(t *testing.T) {
 	container, executable := tree(t), tree(t)
 	inExec(t, executable)
 
-	overlays, err := filepath.Glob("../overlays/*/functions") // the other folders are parts of overlays
-	if err != nil || len(overlays) == 0 {
-		t.Fatal(overlays, err)
-	}
-	for _, functions := range overlays {
-		overlay := filepath.Join("overlays", filepath.Base(filepath.Dir(functions)))
-		t.Run(filepath.Base(overlay), func(t *testing.T) {
+	for _, name := range overlays(t) {
+		overlay := "overlays/" + name
+		t.Run(name, func(t *testing.T) {
 			want := must(t, container, "", "krmfn", "render", overlay)
 			if !strings.Contains(want, "replicas: 3") {
 				t.Fatalf("the functions did not run:\n%s", want)

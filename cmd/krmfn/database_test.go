@@ -124,13 +124,10 @@ func TestDatabaseDump(t *testing.T) {
 // TestDatabaseManual runs the commands of docs/database.md that are ours.
 func TestDatabaseManual(t *testing.T) {
 	t.Chdir(root)
-	manual, err := os.ReadFile("docs/database.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	manual := readFile(t, "docs/database.md")
 	t.Setenv("PASSWORD", "secret")
 	patched, _, _ := krmfn("", "render", "overlays/example-production/functions")
-	commands := regexp.MustCompile("krmfn (database --config [^|<>`\n]*)").FindAllStringSubmatch(string(manual), -1)
+	commands := regexp.MustCompile("krmfn (database --config [^|<>`\n]*)").FindAllStringSubmatch(manual, -1)
 	if len(commands) != 3 {
 		t.Errorf("docs/database.md shows %d commands, want 3", len(commands))
 	}

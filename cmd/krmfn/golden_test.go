@@ -61,11 +61,7 @@ func golden(t *testing.T, function, dir string) {
 			t.Errorf("the output of a failed run is not the input:\n%s", cmp.Diff(in, out))
 		}
 	} else {
-		content, err := os.ReadFile(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again := functions.Catalog.RunFiles(function, krm.File{Name: config, Content: content}, []krm.File{{Name: krm.Stdin, Content: []byte(out)}})
+		again := functions.Catalog.RunFiles(function, krm.File{Name: config, Content: []byte(readFile(t, config))}, []krm.File{{Name: krm.Stdin, Content: []byte(out)}})
 		if string(again.Output) != out || len(edits(again.Findings)) != 0 {
 			t.Errorf("the second run changes the output of the first:\n%v\n%s", again.Findings, cmp.Diff(out, string(again.Output)))
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,11 +18,7 @@ const root = "../.."
 // this repository, the commands that need nothing but this program, an error
 // and the links. The other commands run in e2e.
 func TestReadme(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme := string(content)
+	readme := readFile(t, filepath.Join(root, "README.md"))
 	contains := func(what, text string) {
 		t.Helper()
 		if !strings.Contains(readme, text) {
@@ -80,25 +77,37 @@ data:
 	_, stderr, _ := krmfn(base(t)+cfg, "harbor-ha", path, "-")
 	contains("the error as it is printed", "```\n"+stderr+"```\n")
 
-	findings, err := os.ReadFile(filepath.Join(root, "testdata/harbor-ha/no-redis/findings.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	failure := regexp.MustCompile(`(?m)^  (error: .*\n)`).FindSubmatch(findings)
-	contains("what is said of an unsafe Harbor", "```\n"+string(failure[1])+"```\n")
+	findings := readFile(t, filepath.Join(root, "testdata/harbor-ha/no-redis/findings.txt"))
+	failure := regexp.MustCompile(`(?m)^  (error: .*\n)`).FindStringSubmatch(findings)
+	contains("what is said of an unsafe Harbor", "```\n"+failure[1]+"```\n")
 }
 
-// TestLinks checks that relative links lead to something.
+// TestLinks checks that relative links in the documents lead to something: to a
+// file, and to a heading of it where they name one.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^):]+)\)`)
-	for _, file := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"} {
-		content, err := os.ReadFile(filepath.Join(root, file))
-		if err != nil {
-			t.Fatal(err)
+	t.Chdir(root)
+	link, heading, dropped := regexp.MustCompile(`\]\(([^):#]*)(?:#([^):]+))?\)`), regexp.MustCompile(`(?m)^#+ (.*)$`), regexp.MustCompile(`[^\w -]`)
+	for _, pattern := range []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/*.md", "functions/*/README.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
 		}
-		for _, l := range link.FindAllStringSubmatch(string(content), -1) {
-			if _, err := os.Stat(filepath.Join(root, l[1])); err != nil {
-				t.Errorf("%s: %v", file, err)
+		for _, file := range files {
+			for _, l := range link.FindAllStringSubmatch(readFile(t, file), -1) {
+				target := file
+				if l[1] != "" {
+					target = filepath.Join(filepath.Dir(file), l[1])
+				}
+				if _, err := os.Stat(target); err != nil {
+					t.Errorf("%s: %v", file, err)
+					continue
+				}
+				// GitHub makes anchors of headings like this.
+				if l[2] != "" && !slices.ContainsFunc(heading.FindAllStringSubmatch(readFile(t, target), -1), func(h []string) bool {
+					return strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-") == l[2]
+				}) {
+					t.Errorf("%s: %s has no heading %s", file, target, l[2])
+				}
 			}
 		}
 	}
