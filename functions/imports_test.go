@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 		{"../internal/kube/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 		{"../internal/krm/*.go", "", []string{module, "os", "net/http", "time", "math/rand", "github.com/spf13"}},
 		{"../internal/render/*.go", "", []string{module, "github.com/spf13"}},
-		{"../internal/database/*.go", "", []string{module, "os", "github.com/spf13"}},
+		{"../internal/database/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 	} {
 		paths, err := filepath.Glob(rule.files)
 		if err != nil || len(paths) == 0 {

@@ -65,6 +65,8 @@ func (s *ApplyHarborCfg) Validate() error {
 		return krm.FieldErrorf("configMap", "is missing: name the ConfigMap that holds harbor.cfg")
 	case s.ConfigMap != "" && s.Inline != "":
 		return krm.FieldErrorf("inline", "stands beside configMap, want one of them")
+	case s.ConfigMap != "":
+		return krm.CheckName("configMap", s.ConfigMap)
 	}
 	return nil
 }

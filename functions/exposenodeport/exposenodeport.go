@@ -8,6 +8,7 @@ package exposenodeport
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,16 +43,23 @@ type ExposeNodePort struct {
 
 // Validate checks the port against the range.
 func (s *ExposeNodePort) Validate() error {
-	from, to, ok := strings.Cut(s.Range, "-")
-	low, err1 := strconv.Atoi(from)
-	high, err2 := strconv.Atoi(to)
-	if !ok || err1 != nil || err2 != nil || low < 1 || high > 65535 || low > high {
+	from, to, _ := strings.Cut(s.Range, "-")
+	low, _ := strconv.Atoi(from)
+	high, _ := strconv.Atoi(to)
+	if s.Range != fmt.Sprintf("%d-%d", low, high) || low < 1 || high > 65535 || low > high {
 		return krm.FieldErrorf("range", "%q is not a range of ports such as 30000-32767", s.Range)
 	}
+	var errs []error
 	if s.Port < low || s.Port > high {
-		return krm.FieldErrorf("port", "%d is outside %s", s.Port, s.Range)
+		errs = append(errs, krm.FieldErrorf("port", "%d is outside %s", s.Port, s.Range))
 	}
-	return nil
+	if s.Service != "" {
+		errs = append(errs, krm.CheckLabel("service", s.Service))
+	}
+	if s.PortName != "" {
+		errs = append(errs, krm.CheckLabel("portName", s.PortName))
+	}
+	return errors.Join(errs...)
 }
 
 // Run changes the Service.

@@ -49,7 +49,7 @@ func (s *InjectRedis) Validate() error {
 	var errs []error
 	if strings.Contains(s.Address, "://") {
 		errs = append(errs, krm.FieldErrorf("address", "%s has a scheme, want host:port", krm.Quoted(s.Address)))
-	} else if err := krm.CheckAddress("address", s.Address); err != nil {
+	} else if err := krm.CheckHostPort("address", s.Address); err != nil {
 		errs = append(errs, err)
 	}
 	if s.PoolSize < 1 {
@@ -61,8 +61,8 @@ func (s *InjectRedis) Validate() error {
 	if err := s.Password.Validate(); err != nil {
 		errs = append(errs, err)
 	}
-	if strings.ContainsAny(s.Password.Value, ",\n") {
-		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma or a line break, which %s cannot carry: choose another password", harbor.RedisURL))
+	if strings.Contains(s.Password.Value, ",") {
+		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma, which %s cannot carry: choose another password", harbor.RedisURL))
 	}
 	return errors.Join(errs...)
 }

@@ -35,24 +35,11 @@ type SetEndpoint struct {
 
 // Validate checks that the URL is scheme, host and port, nothing else.
 func (s *SetEndpoint) Validate() error {
-	u, err := url.Parse(s.URL)
-	switch {
-	case err != nil:
-		return krm.FieldErrorf("url", "%s is not a URL such as http://hub.example.com:31777", krm.Quoted(s.URL))
-	case u.Scheme != "http" && u.Scheme != "https":
-		return krm.FieldErrorf("url", "%s begins with neither http:// nor https://", krm.Quoted(s.URL))
-	case u.User != nil:
-		return krm.FieldErrorf("url", "holds a user, want scheme, host and port only")
-	case u.Hostname() == "" || strings.ContainsAny(u.Host, " ;{}'\"$"):
-		return krm.FieldErrorf("url", "%s has no host name", krm.Quoted(s.URL))
-	case u.Scheme+"://"+u.Host != s.URL:
-		return krm.FieldErrorf("url", "%s holds more than scheme, host and port, want %s://%s", krm.Quoted(s.URL), u.Scheme, u.Host)
-	case u.Port() == "" && strings.HasSuffix(u.Host, ":"):
-		return krm.FieldErrorf("url", "%s has no port behind the colon", krm.Quoted(s.URL))
-	case u.Port() != "":
-		return krm.CheckAddress("url", u.Host)
+	u, err := krm.CheckURL("url", s.URL, "http", "https")
+	if err == nil && u.Path != "" {
+		err = krm.FieldErrorf("url", "%s holds more than scheme, host and port, want %s://%s", krm.Quoted(s.URL), u.Scheme, u.Host)
 	}
-	return nil
+	return err
 }
 
 // Run changes the three places.

@@ -22,11 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -113,7 +111,7 @@ func (s *UseCephFS) Validate() error {
 	paths, names := map[string]string{}, map[string]string{}
 	for _, claim := range s.claims() {
 		v := s.Volumes[claim]
-		errs = append(errs, v.validate(field(claim)))
+		errs = append(errs, krm.CheckName(field(claim), claim), v.validate(field(claim)))
 		if first, ok := paths[v.Path]; ok {
 			errs = append(errs, krm.FieldErrorf(field(claim)+".path", "%s is the path of %s already: two volumes would write over each other", v.Path, first))
 		}
@@ -132,18 +130,9 @@ func (s *UseCephFS) claims() []string { return slices.Sorted(maps.Keys(s.Volumes
 
 func (v Volume) validate(field string) error {
 	var errs []error
-	switch {
-	case !path.IsAbs(v.Path):
-		errs = append(errs, krm.FieldErrorf(field+".path", "%q is not absolute, want it to begin with /", v.Path))
-	case slices.Contains(strings.Split(v.Path, "/"), ".."):
-		errs = append(errs, krm.FieldErrorf(field+".path", "%q holds .., want the path itself", v.Path))
-	case path.Clean(v.Path) != v.Path:
-		errs = append(errs, krm.FieldErrorf(field+".path", "%q is not clean, want %s", v.Path, path.Clean(v.Path)))
-	}
+	errs = append(errs, krm.CheckPath(field+".path", v.Path))
 	if v.Size != "" {
-		if q, err := resource.ParseQuantity(v.Size); err != nil || q.Sign() <= 0 {
-			errs = append(errs, krm.FieldErrorf(field+".size", "%q is not a size such as 100Gi", v.Size))
-		}
+		errs = append(errs, krm.CheckQuantity(field+".size", v.Size))
 	}
 	if v.Name != "" {
 		errs = append(errs, krm.CheckName(field+".name", v.Name))
@@ -156,12 +145,12 @@ func (c *CSI) validate() error {
 	if c.Mounter != "" && c.Mounter != "kernel" && c.Mounter != "fuse" {
 		errs = append(errs, krm.FieldErrorf("csi.mounter", "%q is neither kernel nor fuse", c.Mounter))
 	}
-	for _, f := range [][2]string{{"csi.driver", c.Driver}, {"csi.clusterID", c.ClusterID}, {"csi.fsName", c.FSName}} {
-		if strings.TrimSpace(f[1]) == "" {
-			errs = append(errs, krm.FieldErrorf(f[0], "is empty"))
-		}
-	}
-	return errors.Join(append(errs, krm.CheckName("csi.secret.name", c.Secret.Name), krm.CheckName("csi.secret.namespace", c.Secret.Namespace))...)
+	return errors.Join(append(errs,
+		krm.CheckName("csi.driver", c.Driver),
+		krm.CheckIdentifier("csi.clusterID", c.ClusterID),
+		krm.CheckIdentifier("csi.fsName", c.FSName),
+		krm.CheckName("csi.secret.name", c.Secret.Name),
+		krm.CheckLabel("csi.secret.namespace", c.Secret.Namespace))...)
 }
 
 func (t *InTree) validate() error {
@@ -170,9 +159,9 @@ func (t *InTree) validate() error {
 		errs = append(errs, krm.FieldErrorf("inTree.monitors", "is empty, want at least one host:port"))
 	}
 	for i, m := range t.Monitors {
-		errs = append(errs, krm.CheckAddress(fmt.Sprintf("inTree.monitors[%d]", i), m))
+		errs = append(errs, krm.CheckHostPort(fmt.Sprintf("inTree.monitors[%d]", i), m))
 	}
-	return errors.Join(append(errs, krm.CheckName("inTree.secretName", t.SecretName))...)
+	return errors.Join(append(errs, krm.CheckIdentifier("inTree.user", t.User), krm.CheckName("inTree.secretName", t.SecretName))...)
 }
 
 // Run changes each claim and its volume.

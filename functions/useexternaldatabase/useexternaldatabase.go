@@ -16,12 +16,10 @@ package useexternaldatabase
 import (
 	_ "embed"
 	"errors"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -57,19 +55,11 @@ type UseExternalDatabase struct {
 
 // Validate checks the connection.
 func (s *UseExternalDatabase) Validate() error {
-	var errs []error
-	if net.ParseIP(s.Host) == nil {
-		if wrong := validation.IsDNS1123Subdomain(s.Host); len(wrong) > 0 {
-			errs = append(errs, krm.FieldErrorf("host", "%s is neither a host name nor an IP address (the port stands in port)", krm.Quoted(s.Host)))
-		}
-	}
-	if wrong := validation.IsValidPortNum(s.Port); len(wrong) > 0 {
-		errs = append(errs, krm.FieldErrorf("port", "%d is outside 1-65535", s.Port))
-	}
-	for _, f := range [][2]string{{"user", s.User}, {"database", s.Database}} {
-		if value := f[1]; strings.TrimSpace(value) != value || value == "" {
-			errs = append(errs, krm.FieldErrorf(f[0], "%q is empty or has space around it", value))
-		}
+	errs := []error{
+		harbor.CheckDatabaseHost("host", s.Host),
+		krm.CheckPort("port", s.Port),
+		krm.CheckDatabaseUser("user", s.User),
+		krm.CheckDatabase("database", s.Database),
 	}
 	if s.Password == (harbor.Password{}) {
 		errs = append(errs, krm.FieldErrorf("password", "is missing: set password.secretName and password.secretKey"))

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // Account is a database and the user that Harbor logs in as.
@@ -57,49 +57,13 @@ GRANT ALL PRIVILEGES ON %[4]s.* TO %[2]s;
 `, database, user, nativeHash(a.Password), quote(pattern(a.Database), '`')), nil
 }
 
-// The limits of MySQL 5.7 and 8, which are lower than those of MariaDB.
-const (
-	maxDatabase = 64
-	maxUser     = 32
-	maxHost     = 60
-)
+// maxHost is the limit of MySQL 5.7 and 8, which is lower than that of MariaDB.
+const maxHost = 60
 
 var validHost = regexp.MustCompile(`^[A-Za-z0-9%_.:/-]+$`)
 
 func (a Account) check() error {
-	return errors.Join(CheckName(a.Database), a.checkGrant(), checkUser(a.User), checkHost(a.Host), checkPassword(a.Password))
-}
-
-// CheckName checks the name of a database: whether MySQL takes it and Harbor
-// can use it.
-func CheckName(name string) error {
-	if err := checkText("database", name, maxDatabase); err != nil {
-		return err
-	}
-	// Harbor puts user:password@tcp(host:port)/database together without
-	// escapes (v1.2.0, src/common/dao/mysql.go). A backslash is an escape in
-	// GRANT.
-	if i := strings.IndexAny(name, `/?\`); i >= 0 {
-		return fmt.Errorf("database: %q holds a %c, with which Harbor cannot use it", name, name[i])
-	}
-	return nil
-}
-
-func (a Account) checkGrant() error {
-	if len(a.Database) <= maxDatabase && len(pattern(a.Database)) > maxDatabase {
-		return fmt.Errorf("database: %q is too long: with a backslash before each _ and %% it has to fit into the %d characters of a GRANT", a.Database, maxDatabase)
-	}
-	return nil
-}
-
-func checkUser(user string) error {
-	if err := checkText("user", user, maxUser); err != nil {
-		return err
-	}
-	if strings.Contains(user, ":") {
-		return fmt.Errorf("user: %q holds a :, with which Harbor cannot log in", user)
-	}
-	return nil
+	return errors.Join(krm.CheckDatabase("database", a.Database), krm.CheckDatabaseUser("user", a.User), checkHost(a.Host), checkPassword(a.Password))
 }
 
 func checkHost(host string) error {
@@ -112,32 +76,11 @@ func checkHost(host string) error {
 	return nil
 }
 
-// checkText refuses what reads differently depending on the character set of
-// the connection, or cannot be seen.
-func checkText(field, text string, limit int) error {
-	switch {
-	case text == "":
-		return fmt.Errorf("%s: is missing", field)
-	case len(text) > limit:
-		return fmt.Errorf("%s: %q is longer than %d characters", field, text, limit)
-	case strings.TrimSpace(text) != text:
-		return fmt.Errorf("%s: %q has space around it", field, text)
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }):
-		return fmt.Errorf("%s: %q holds other characters than printable ASCII", field, text)
-	}
-	return nil
-}
-
 func checkPassword(password string) error {
-	switch {
-	case password == "":
+	if password == "" {
 		return errors.New("password: is empty")
-	case !utf8.ValidString(password):
-		return errors.New("password: is not UTF-8")
-	case strings.ContainsFunc(password, unicode.IsControl):
-		return errors.New("password: holds a control character, such as the end of a line")
 	}
-	return nil
+	return krm.CheckPassword("password", password)
 }
 
 // nativeHash is what mysql_native_password stores for a password.

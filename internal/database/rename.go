@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // Report is what Rename saw.
@@ -38,7 +40,7 @@ type Report struct {
 // characters contain quotes and backslashes. Part of it has been written by
 // then.
 func Rename(w io.Writer, r io.Reader, from, to string) (Report, error) {
-	if err := errors.Join(CheckName(from), CheckName(to)); err != nil {
+	if err := errors.Join(krm.CheckDatabase("from", from), krm.CheckDatabase("database", to)); err != nil {
 		return Report{}, err
 	}
 	s := &renamer{

@@ -90,20 +90,6 @@ func TestRename(t *testing.T) {
 	}
 }
 
-func TestRenameNeedsQuotes(t *testing.T) {
-	for dump, want := range map[string]string{
-		"USE registry;":        "USE `a``\"b`;",
-		"USE `registry`;":      "USE `a``\"b`;",
-		"USE \"registry\";":    "USE \"a`\"\"b\";",
-		"FROM`x`registry.t.c;": "FROM`x` `a``\"b`.t.c;",
-		"USE registry`x`;":     "USE `a``\"b` `x`;",
-	} {
-		if out, _, err := rename(t, dump, "a`\"b"); out != want || err != nil {
-			t.Errorf("%s becomes %s, %v, want %s", dump, out, err, want)
-		}
-	}
-}
-
 func TestReport(t *testing.T) {
 	for dump, want := range map[string]Report{
 		"SELECT 1;\n-- Dump completed on 2017-12-08  8:00:00\n":   {Complete: true},

@@ -1,10 +1,10 @@
 package harbor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,21 +56,21 @@ type CfgKey struct {
 	Secret   bool   // the value is never shown
 	Needless string // why it has no effect on Kubernetes
 
-	check func(string) error // nil: anything goes
+	check func(field, value string) error // nil: any line of text
 }
 
 // cfgKeys are those of Harbor 1.2's make/harbor.cfg. Variables: src/adminserver,
 // package systemcfg. What k8s-prepare did with them: make/kubernetes.
 var cfgKeys = map[string]CfgKey{
-	"hostname":        {check: isHost},
+	"hostname":        {check: isHostname},
 	"ui_url_protocol": {check: oneOf("http", "https")},
 	"ssl_cert":        {},
 	"ssl_cert_key":    {},
 
 	"db_password": {Variable: "MYSQL_PWD", Secret: true, check: isSet},
-	"db_host":     {Variable: "MYSQL_HOST", check: isServer},
+	"db_host":     {Variable: "MYSQL_HOST", check: CheckDatabaseHost},
 	"db_port":     {Variable: "MYSQL_PORT", check: isNumber(1, 65535)},
-	"db_user":     {Variable: "MYSQL_USR", check: isSet},
+	"db_user":     {Variable: "MYSQL_USR", check: krm.CheckDatabaseUser},
 
 	"max_job_workers":              {Variable: "MAX_JOB_WORKERS", check: isNumber(1, 1000)},
 	"harbor_admin_password":        {Variable: "HARBOR_ADMIN_PASSWORD", Secret: true, check: isSet},
@@ -82,7 +82,7 @@ var cfgKeys = map[string]CfgKey{
 	"admiral_url":                  {Variable: "ADMIRAL_URL", check: isAdmiral},
 
 	"email_identity":    {Variable: "EMAIL_IDENTITY"},
-	"email_server":      {Variable: "EMAIL_HOST", Mail: "host"},
+	"email_server":      {Variable: "EMAIL_HOST", Mail: "host", check: isOptional(krm.CheckHost)},
 	"email_server_port": {Variable: "EMAIL_PORT", Mail: "port", check: isNumber(1, 65535)},
 	"email_username":    {Variable: "EMAIL_USR", Mail: "username"},
 	"email_password":    {Variable: "EMAIL_PWD", Mail: "password", Secret: true},
@@ -133,10 +133,11 @@ func (e CfgEntry) Unknown() string {
 // the installer reads the file, takes all that follows = or : for the value,
 // quotes, # and % included. (The INI libraries of Go give some of these a
 // meaning, and a password would come out as another one.)
-var cfgLine = regexp.MustCompile(`^([^\s=:#;\[][^=:]*?)\s*[=:](.*)$`)
+var cfgLine = regexp.MustCompile(`^([A-Za-z0-9_]+)[ \t]*[=:](.*)$`)
 
 // ParseCfg reads harbor.cfg and checks the values of the keys it knows. All that
-// is wrong is returned, with line numbers; secrets do not stand in the errors.
+// is wrong is returned, with line numbers; secrets do not stand in the errors,
+// nor what stands in a line that sets no key: it may be a secret.
 func ParseCfg(text string) (Cfg, []error) {
 	var parsed Cfg
 	var errs []error
@@ -148,13 +149,17 @@ func ParseCfg(text string) (Cfg, []error) {
 		m := cfgLine.FindStringSubmatch(line)
 		switch {
 		case m == nil && unicode.IsSpace(rune(line[0])):
-			errs = append(errs, fmt.Errorf("line %d begins with a space, by which it belongs to the value above", i+1))
+			errs = append(errs, fmt.Errorf("line %d begins with a space, which makes it part of the value above", i+1))
 			continue
 		case m == nil:
 			errs = append(errs, fmt.Errorf("line %d is not key = value", i+1))
 			continue
 		}
 		e := CfgEntry{Name: strings.ToLower(m[1]), Value: strings.TrimSpace(m[2]), Line: i + 1}
+		if e.isBase64() {
+			errs = append(errs, fmt.Errorf("line %d is not key = value", i+1))
+			continue
+		}
 		if first, twice := parsed.Get(e.Name); twice {
 			errs = append(errs, e.Errorf("stands in line %d already", first.Line))
 			continue
@@ -167,75 +172,103 @@ func ParseCfg(text string) (Cfg, []error) {
 	return parsed, errs
 }
 
+// isBase64 says whether the line may be a password in base64, whose padding
+// reads like the end of a key.
+func (e CfgEntry) isBase64() bool {
+	_, known := e.Key()
+	return !known && laterCfgKeys[e.Name] == "" && strings.Trim(e.Value, "=") == ""
+}
+
 func (e CfgEntry) check() error {
 	k := cfgKeys[e.Name]
+	if err := krm.CheckText(e.Value); err != nil {
+		return e.Errorf("%v", err)
+	}
 	if k.check == nil {
 		return nil
 	}
-	err := k.check(e.Value)
-	switch {
-	case err == nil:
-		return nil
-	case k.Secret:
-		return e.Errorf("%v", err)
+	var wrong *krm.FieldError
+	if errors.As(k.check(e.Name, e.Value), &wrong) {
+		return e.Errorf("%s", wrong.Message)
 	}
-	return e.Errorf("%s %v", krm.Quoted(e.Value), err)
+	return nil
 }
 
-func isSet(value string) error {
+func isSet(field, value string) error {
 	if value == "" {
-		return fmt.Errorf("is empty")
+		return krm.FieldErrorf(field, "is empty")
 	}
 	return nil
 }
 
-func oneOf(allowed ...string) func(string) error {
-	return func(value string) error {
+func oneOf(allowed ...string) func(field, value string) error {
+	return func(field, value string) error {
 		if !slices.Contains(allowed, value) {
-			return fmt.Errorf("is none of %s", strings.Join(allowed, ", "))
+			return krm.FieldErrorf(field, "%s is none of %s", krm.Quoted(value), strings.Join(allowed, ", "))
 		}
 		return nil
 	}
 }
 
-func isNumber(low, high int) func(string) error {
-	return func(value string) error {
-		if n, err := strconv.Atoi(value); err != nil || n < low || n > high {
-			return fmt.Errorf("is not a whole number from %d to %d", low, high)
+func isNumber(low, high int) func(field, value string) error {
+	return func(field, value string) error {
+		if n, err := strconv.Atoi(value); err != nil || strconv.Itoa(n) != value || n < low || n > high {
+			return krm.FieldErrorf(field, "%s is not a whole number from %d to %d", krm.Quoted(value), low, high)
 		}
 		return nil
 	}
 }
 
-// isHost allows host and host:port: the address of clients has to carry a node
-// port.
-func isHost(value string) error {
-	if host, port, err := net.SplitHostPort(value); err == nil && isNumber(1, 65535)(port) == nil {
-		value = host
+// isHostname allows host and host:port: the address of clients has to carry a
+// node port.
+func isHostname(field, value string) error {
+	u, err := krm.CheckURL(field, "http://"+value, "http")
+	if err != nil || u.Path != "" {
+		return krm.FieldErrorf(field, "%s is neither a host (a DNS name in lower case or an IP address) nor host:port", krm.Quoted(value))
 	}
-	return isServer(value)
+	return notLoopback(field, u.Hostname())
 }
 
-func isServer(value string) error {
-	switch {
-	case value == "localhost" || value == "127.0.0.1":
-		return fmt.Errorf("means something else for each client and pod")
-	case value == "" || strings.ContainsAny(value, " /:;\"'{}$"):
-		return fmt.Errorf("is not a host name")
+func notLoopback(field, host string) error {
+	address, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && (address.IsLoopback() || address.IsUnspecified()) {
+		return krm.FieldErrorf(field, "%q means something else for each client and pod", host)
 	}
 	return nil
 }
 
-func isLDAP(value string) error {
-	if u, err := url.Parse(value); err != nil || u.Scheme != "ldap" && u.Scheme != "ldaps" || u.Host == "" {
-		return fmt.Errorf("is not a URL such as ldaps://ldap.example.com")
+// CheckDatabaseHost checks the host of an external MySQL server: harbor.cfg's
+// db_host, and MYSQL_HOST. Harbor joins it with the port without the brackets
+// that an IPv6 address needs (v1.2.0, src/common/dao/mysql.go).
+func CheckDatabaseHost(field, host string) error {
+	if err := krm.CheckHost(field, host); err != nil {
+		return err
 	}
-	return nil
+	if strings.Contains(host, ":") {
+		return krm.FieldErrorf(field, "%q is an IPv6 address, which Harbor 1.2 cannot join with the port: give a DNS name that leads to it", host)
+	}
+	return notLoopback(field, host)
 }
 
-func isAdmiral(value string) error {
-	if u, err := url.Parse(value); value != "" && value != "NA" && (err != nil || u.Scheme == "" || u.Host == "") {
-		return fmt.Errorf("is neither NA nor a URL")
+// isOptional lets a value be empty.
+func isOptional(check func(field, value string) error) func(field, value string) error {
+	return func(field, value string) error {
+		if value == "" {
+			return nil
+		}
+		return check(field, value)
 	}
-	return nil
+}
+
+func isLDAP(field, value string) error {
+	_, err := krm.CheckURL(field, value, "ldap", "ldaps")
+	return err
+}
+
+func isAdmiral(field, value string) error {
+	if value == "" || value == "NA" {
+		return nil
+	}
+	_, err := krm.CheckURL(field, value, "http", "https")
+	return err
 }

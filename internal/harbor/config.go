@@ -177,11 +177,13 @@ func (p Password) Validate() error {
 		return krm.FieldErrorf("password.secretName", "is missing beside secretKey")
 	case p.SecretName != "" && p.SecretKey == "":
 		return krm.FieldErrorf("password.secretKey", "is missing beside secretName")
-	case p.SecretName != "" && krm.CheckName("", p.SecretName) != nil:
+	case p.SecretName == "":
+		return krm.CheckPassword("password.value", p.Value)
+	case krm.CheckName("", p.SecretName) != nil:
 		// Not shown: it may be the password itself.
 		return krm.FieldErrorf("password.secretName", "is not the name of a Secret: want lower case letters, digits, - and .")
 	}
-	return nil
+	return krm.CheckKey("password.secretKey", p.SecretKey)
 }
 
 // WarnLiteral reports that the password in a variable stands in a ConfigMap.

@@ -3,49 +3,13 @@ package krm
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
-
-// Quoted quotes a value for a message, but for one with an @, before which a
-// password may stand.
-func Quoted(value string) string {
-	if strings.Contains(value, "@") {
-		return "the value, not shown because it holds an @,"
-	}
-	return strconv.Quote(value)
-}
-
-// CheckName checks the name of an object: a DNS subdomain, as Kubernetes wants
-// it for ConfigMaps, Secrets, volumes and claims.
-func CheckName(field, name string) error {
-	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return FieldErrorf(field, "%q is not a valid name: want at most 253 lower case letters, digits, - and ., a letter or digit first and last", name)
-	}
-	return nil
-}
-
-// CheckAddress checks host:port.
-func CheckAddress(field, address string) error {
-	if strings.Contains(address, "@") {
-		return FieldErrorf(field, "holds an @, want host:port without user and password")
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || strings.ContainsAny(host, " ,/") {
-		return FieldErrorf(field, "%q is not host:port", address)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return FieldErrorf(field, "%q: port %q is outside 1-65535", address, port)
-	}
-	return nil
-}
 
 // SetWithin replaces the whole text of a field whose content has an inner
 // structure, and reports what was changed inside: the inner place and its old

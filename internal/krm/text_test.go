@@ -189,31 +189,6 @@ func TestEmbeddedText(t *testing.T) {
 	}
 }
 
-func TestCheckAddress(t *testing.T) {
-	for address, ok := range map[string]bool{
-		"redis:6379": true, "192.0.2.1:1": true, "[::1]:65535": true, "a.b.c:80": true,
-		"redis": false, ":6379": false, "redis:": false, "redis:0": false, "redis:65536": false, "redis:http": false,
-		"::1:6379": false, "a b:80": false, "a/b:80": false, "a,b:80": false, "": false,
-		"user:hunter2@redis:6379": false,
-	} {
-		err := CheckAddress("address", address)
-		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q: %v", address, err)
-		}
-	}
-}
-
-func TestCheckName(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"harbor-redis": true, "a.b": true, "1": true, strings.Repeat("a", 253): true,
-		"": false, "A": false, "a_b": false, "-a": false, "a.": false, "a/b": false, strings.Repeat("a", 254): false,
-	} {
-		if err := CheckName("name", name); (err == nil) != ok {
-			t.Errorf("%q: %v", name, err)
-		}
-	}
-}
-
 func textObject(text string) *yaml.RNode {
 	return yaml.NewRNode(Map("apiVersion", "v1", "kind", "ConfigMap", "metadata", Map("name", "c"), "data", Map("config.yml", text)))
 }

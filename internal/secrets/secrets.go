@@ -56,9 +56,9 @@ type Names struct {
 
 // Validate checks that the names can be names and differ.
 func (n Names) Validate() error {
-	errs := []error{krm.CheckName("--name", n.Harbor), krm.CheckName("--cephfs-secret", n.CephFS), krm.CheckName("--cephfs-namespace", n.CephFSNamespace)}
+	errs := []error{krm.CheckName("--name", n.Harbor), krm.CheckName("--cephfs-secret", n.CephFS), krm.CheckLabel("--cephfs-namespace", n.CephFSNamespace)}
 	if n.Namespace != "" {
-		errs = append(errs, krm.CheckName("--namespace", n.Namespace))
+		errs = append(errs, krm.CheckLabel("--namespace", n.Namespace))
 	}
 	names := n.all()
 	for i, name := range names {
