@@ -192,13 +192,8 @@ func SetSecret(list *framework.ResourceList, obj *yaml.RNode, value any, path ..
 }
 
 func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, secret bool) error {
-	parent, err := reach(obj, path)
-	if err != nil {
-		return err
-	}
 	proposed := nodeOf(value)
-	last := path[len(path)-1]
-	current := child(parent, last)
+	current := Lookup(obj, path...)
 	if current != nil && Equal(current, proposed) {
 		return nil
 	}
@@ -207,20 +202,36 @@ func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, se
 		field.CurrentValue, field.ProposedValue = plain(current), plain(proposed)
 	}
 	verb := "set"
-	switch {
-	case current == nil && parent.Kind == yaml.SequenceNode:
-		parent.Content = append(parent.Content, proposed)
-		moveComment(parent)
-	case current == nil:
-		insert(parent, last.(string), proposed)
-	default:
+	if current != nil {
 		verb = "changed"
-		replace(current, proposed)
 	}
 	if name := valueOf(proposed, "name"); proposed.Kind == yaml.MappingNode && name != nil {
 		verb += " " + name.Value // an element of a list
 	}
+	if err := assign(obj.YNode(), path, proposed); err != nil {
+		return fmt.Errorf("%s: %w", Name(obj), err)
+	}
 	report(list, framework.Info, obj, field, verb+inWords(field))
+	return nil
+}
+
+// assign makes the field at the path of a tree hold the value, and what is
+// missing on the way.
+func assign(root *yaml.Node, path Path, value *yaml.Node) error {
+	parent, err := reach(root, path)
+	if err != nil {
+		return err
+	}
+	last := path[len(path)-1]
+	switch current := child(parent, last); {
+	case current != nil:
+		replace(current, value)
+	case parent.Kind == yaml.SequenceNode:
+		parent.Content = append(parent.Content, value)
+		moveComment(parent)
+	default:
+		insert(parent, last.(string), value)
+	}
 	return nil
 }
 
@@ -285,8 +296,8 @@ func replace(node, by *yaml.Node) {
 
 // reach returns the parent of the field at the path and makes what is missing
 // on the way.
-func reach(obj *yaml.RNode, path Path) (*yaml.Node, error) {
-	node := obj.YNode()
+func reach(root *yaml.Node, path Path) (*yaml.Node, error) {
+	node := root
 	for i, e := range path {
 		if isNull(node) {
 			// An empty field ("data:") is filled like a missing one.
@@ -297,12 +308,12 @@ func reach(obj *yaml.RNode, path Path) (*yaml.Node, error) {
 			replace(node, &yaml.Node{Kind: kind})
 		}
 		if _, isKey := e.(string); isKey && node.Kind != yaml.MappingNode {
-			return nil, fmt.Errorf("%s: %s %s, want a mapping", Name(obj), path[:i], describe(node))
+			return nil, fmt.Errorf("%s %s, want a mapping", path[:i], describe(node))
 		}
 		if index, isIndex := e.(int); isIndex && node.Kind != yaml.SequenceNode {
-			return nil, fmt.Errorf("%s: %s %s, want a list", Name(obj), path[:i], describe(node))
+			return nil, fmt.Errorf("%s %s, want a list", path[:i], describe(node))
 		} else if isIndex && index > len(node.Content) {
-			return nil, fmt.Errorf("%s: %s has %d elements, there can be no number %d", Name(obj), path[:i], len(node.Content), index)
+			return nil, fmt.Errorf("%s has %d elements, there can be no number %d", path[:i], len(node.Content), index)
 		}
 		if i == len(path)-1 {
 			break
@@ -332,13 +343,18 @@ func Remove(list *framework.ResourceList, obj *yaml.RNode, path ...any) {
 	if parent == nil || child(parent, p[len(p)-1]) == nil {
 		return
 	}
-	switch e := p[len(p)-1].(type) {
+	removeChild(parent, p[len(p)-1])
+	report(list, framework.Info, obj, &framework.Field{Path: p.String()}, "removed")
+}
+
+func removeChild(parent *yaml.Node, e any) {
+	switch e := e.(type) {
 	case int:
 		parent.Content = slices.Delete(parent.Content, e, e+1)
 	case string:
-		removeField(parent, e)
+		i := indexOf(parent, e)
+		parent.Content = slices.Delete(parent.Content, i, i+2)
 	}
-	report(list, framework.Info, obj, &framework.Field{Path: p.String()}, "removed")
 }
 
 // Add puts a new object right behind another one and reports it. kpt writes it
