@@ -3,7 +3,6 @@
 package base_test
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -19,11 +18,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 const (
-	baseDir     = "harbor-1.2"
-	upstreamDir = "../../shared/corpus/harbor-1.2.0"
+	baseDir = "harbor-1.2"
 
 	// stub stands for every password, secret, key and certificate. It has 16 characters because Harbor
 	// accepts no other length for SECRET_KEY.
@@ -141,13 +141,7 @@ func baseObjects(t *testing.T) []*yaml.RNode {
 
 func upstreamObjects(t *testing.T) []*yaml.RNode {
 	t.Helper()
-	if _, err := os.Stat(upstreamDir); errors.Is(err, fs.ErrNotExist) {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("upstream's manifests are not at %s", upstreamDir)
-		}
-		t.Skipf("nothing to compare with: upstream's manifests are not at %s", upstreamDir)
-	}
-	objects, err := kio.LocalPackageReader{PackagePath: upstreamDir, OmitReaderAnnotations: true}.Read()
+	objects, err := kio.LocalPackageReader{PackagePath: golden.Corpus(t, "harbor-1.2.0"), OmitReaderAnnotations: true}.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,12 +152,8 @@ func upstreamObjects(t *testing.T) []*yaml.RNode {
 // harbor.cfg, with the stub for everything secret.
 func placeholderDefaults(t *testing.T) map[string]string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(upstreamDir, "harbor.cfg"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	defaults := map[string]string{}
-	for line := range strings.Lines(string(content)) {
+	for line := range strings.Lines(golden.Read(t, golden.Corpus(t, "harbor-1.2.0/harbor.cfg"))) {
 		if key, value, found := strings.Cut(line, "="); found {
 			defaults[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}

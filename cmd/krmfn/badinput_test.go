@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -166,9 +167,9 @@ var aliasBomb = func() string {
 	return bomb
 }()
 
-// TestBadInput checks that each ends with exit status 1, a message that can be
+// TestGoldenBadInput checks that each ends with exit status 1, a message that can be
 // read on stderr, the same as results, and the items as they came in.
-func TestBadInput(t *testing.T) {
+func TestGoldenBadInput(t *testing.T) {
 	var all []string
 	for _, f := range functions.Catalog.Functions {
 		all = append(all, f.Kind())
@@ -183,7 +184,7 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("exit status %d", exit)
 			}
 			// A new function changes no file.
-			compare(t, filepath.Join("testdata/badinput", b.name+".txt"), strings.Replace(stderr, kinds, "{kinds}", 1))
+			golden.Compare(t, filepath.Join("testdata/badinput", b.name+".txt"), strings.Replace(stderr, kinds, "{kinds}", 1))
 
 			out := read1(t, stdout)
 			if len(out.Items) != b.items {

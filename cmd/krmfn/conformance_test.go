@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -89,7 +90,7 @@ func TestConformance(t *testing.T) {
 		in := listFor(t, f, "")
 		for config, says := range map[string]string{
 			"":                         "there is no functionConfig",
-			"functionConfig: {}\n":     "there is no functionConfig", // null: see TestBadInput
+			"functionConfig: {}\n":     "there is no functionConfig", // null: see TestGoldenBadInput
 			placeholder + "  data: {}": "the function config is a ConfigMap",
 		} {
 			stdout, stderr, exit := p(t, in+config)
@@ -601,7 +602,7 @@ var (
 
 func parseBase(t testing.TB) {
 	parsedOnce.Do(func() {
-		plain := base(t)
+		plain := golden.Base(t)
 		ready, stderr, exit := krmfn(plain, "harbor-ha", "../../testdata/harbor-ha/example/config.yaml", "-")
 		if exit != 0 {
 			t.Fatal(stderr)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 const (
@@ -125,7 +127,7 @@ func TestDatabaseDump(t *testing.T) {
 // TestDatabaseManual runs the commands of docs/database.md that are ours.
 func TestDatabaseManual(t *testing.T) {
 	t.Chdir(root)
-	manual := readFile(t, "docs/database.md")
+	manual := golden.Read(t, "docs/database.md")
 	t.Setenv("PASSWORD", "secret")
 	patched, _, _ := krmfn("", "render", "overlays/example-production/functions")
 	commands := regexp.MustCompile("krmfn (database --config [^|<>`\n]*)").FindAllStringSubmatch(manual, -1)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -13,16 +12,6 @@ import (
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/krm"
 )
-
-// A process that go test -fuzz starts is this test binary, as one that a test
-// starts is, but has to be a test: see TestMain.
-func init() {
-	if slices.Contains(os.Args, "-test.fuzzworker") {
-		if err := os.Unsetenv(asProgram); err != nil {
-			panic(err)
-		}
-	}
-}
 
 // FuzzRead feeds anything at all to the program. Run it with
 //

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 // TestNoPasswordInResults looks for a password, written as a literal where none
@@ -48,7 +50,7 @@ func TestNoPasswordInResults(t *testing.T) {
 		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, exit := krmfn(base(t), c[0], path, "-", "--verbose")
+		_, stderr, exit := krmfn(golden.Base(t), c[0], path, "-", "--verbose")
 		if exit != 1 || strings.Contains(stderr, password) {
 			t.Errorf("%s: exit status %d, stderr %s", c[1], exit, stderr)
 		}

@@ -4,20 +4,16 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 // asProgram is set in the environment of processes that the tests start: the
 // test binary then is krmfn. That is how render runs functions here.
-const asProgram = "KRMFN_TEST_AS_PROGRAM"
+const asProgram = golden.AsProgram
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	if err := os.Setenv(asProgram, "1"); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
+	golden.Main(m, func() int { main(); return 0 })
 }
 
 // missing ends a test that lacks something on this machine: in CI that is a

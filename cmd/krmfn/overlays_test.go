@@ -8,12 +8,13 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// TestOverlays compares what each overlay makes of the base, as a diff, with a
+// TestGoldenOverlays compares what each overlay makes of the base, as a diff, with a
 // golden.
-func TestOverlays(t *testing.T) {
+func TestGoldenOverlays(t *testing.T) {
 	before := build(t, "../../base/harbor-1.2")
 	overlays, err := filepath.Glob("../../overlays/*/functions")
 	if err != nil || len(overlays) == 0 {
@@ -24,7 +25,7 @@ func TestOverlays(t *testing.T) {
 		if strings.HasPrefix(name, "harbor-1.2-ha-") {
 			continue // TestStepwise: the same as harbor-1.2-ha
 		}
-		compare(t, filepath.Join("../../testdata/overlays", name+".diff"), diff(t, before, build(t, filepath.Dir(dir))))
+		golden.Compare(t, filepath.Join("../../testdata/overlays", name+".diff"), golden.Diff(t, before, build(t, filepath.Dir(dir))))
 	}
 }
 
@@ -34,7 +35,7 @@ func TestStepwise(t *testing.T) {
 	want := build(t, "../../overlays/harbor-1.2-ha")
 	for _, overlay := range []string{"harbor-1.2-ha-stepwise", "harbor-1.2-ha-exec"} {
 		if got := build(t, "../../overlays/"+overlay); got != want {
-			t.Errorf("%s differs from harbor-1.2-ha:\n%s", overlay, diff(t, want, got))
+			t.Errorf("%s differs from harbor-1.2-ha:\n%s", overlay, golden.Diff(t, want, got))
 		}
 	}
 }

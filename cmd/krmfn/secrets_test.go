@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 // Values that the tests give. None may show up in a message.
@@ -420,7 +422,7 @@ func TestSecretsCheck(t *testing.T) {
 // TestSecretsDocument runs the commands of docs/secrets.md that need no program
 // but this one, one after the other in one folder.
 func TestSecretsDocument(t *testing.T) {
-	document := readFile(t, filepath.Join(root, "docs/secrets.md"))
+	document := golden.Read(t, filepath.Join(root, "docs/secrets.md"))
 	dir := t.TempDir()
 	token := secretValues(madeSecrets())["harbor-secrets"]
 	for name, text := range map[string]string{

@@ -12,14 +12,16 @@ import (
 	"testing"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 const validateDoc = "../../docs/validate.md"
 
-// TestValidateDoc runs the commands of docs/validate.md that need only krmfn, on
+// TestGoldenValidateDoc runs the commands of docs/validate.md that need only krmfn, on
 // the files that it shows, and compares the output that it shows.
-func TestValidateDoc(t *testing.T) {
-	doc := readFile(t, validateDoc)
+func TestGoldenValidateDoc(t *testing.T) {
+	doc := golden.Read(t, validateDoc)
 	path, err := filepath.Abs(validateDoc)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +62,7 @@ func TestValidateDoc(t *testing.T) {
 	if now == doc && !strings.Contains(doc, "<!-- krmfn ") {
 		t.Error("no output is shown")
 	}
-	compare(t, path, now)
+	golden.Compare(t, path, now)
 }
 
 // TestValidateItself: a kustomization that validates itself is reported on also

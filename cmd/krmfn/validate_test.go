@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -155,8 +156,8 @@ func TestValidateInputs(t *testing.T) {
 		{"with counts", "", []string{"bad.yaml", "--with", "key.yaml"}, "in 3 objects\n"},
 		{"with stdin", key, []string{"bad.yaml", "--with", "-"}, "3 replicas and the Secret is known\n"},
 		{"with beside stdin", bad, []string{"--with", "key.yaml"}, "3 replicas and the Secret is known\n"},
-		{"path annotation", readFile(t, "annotated.yaml"), nil, "ReplicationController ui (base/bad-rc.yaml)\n  7  error    L04"},
-		{"path of a device", readFile(t, "device.yaml"), nil, "ReplicationController ui (/dev/zero)\n  error    L04"},
+		{"path annotation", golden.Read(t, "annotated.yaml"), nil, "ReplicationController ui (base/bad-rc.yaml)\n  7  error    L04"},
+		{"path of a device", golden.Read(t, "device.yaml"), nil, "ReplicationController ui (/dev/zero)\n  error    L04"},
 		{"origin without its directory", strings.Replace(ui, "  name: ui\n", "  name: ui\n  annotations:\n    config.kubernetes.io/origin: |\n      path: x/y.yaml\n", 1),
 			nil, "ReplicationController ui (x/y.yaml)\n  warning  L15"},
 	} {
@@ -181,14 +182,6 @@ func getwd(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return wd
-}
-
-func readFile(t testing.TB, path string) string {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }
 
 // TestValidateSettings: the flags go before the config, whose other settings
@@ -383,7 +376,7 @@ func TestRules(t *testing.T) {
 // BenchmarkValidate measures the command on the base, places and all.
 func BenchmarkValidate(b *testing.B) {
 	standIn(b)
-	in := base(b)
+	in := golden.Base(b)
 	for b.Loop() {
 		if _, stderr, exit := krmfn(in, "validate", "-o", "json"); exit != 0 {
 			b.Fatal(stderr)

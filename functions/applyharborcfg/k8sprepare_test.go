@@ -1,7 +1,6 @@
 package applyharborcfg_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions/applyharborcfg"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
@@ -22,14 +22,8 @@ import (
 // left out, k8s-prepare makes them at random. What it ignores, and we do not,
 // stands in a table.
 func TestK8sPrepare(t *testing.T) {
-	upstream := "../../../shared/corpus/harbor-1.2.0"
-	stock, err := os.ReadFile(filepath.Join(upstream, "harbor.cfg"))
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("upstream's manifests are not at hand: ", err)
-	}
+	upstream := golden.Corpus(t, "harbor-1.2.0")
+	stock := golden.Read(t, filepath.Join(upstream, "harbor.cfg"))
 
 	// The stock file, and one in which every key that k8s-prepare honours
 	// differs from it.
@@ -47,9 +41,9 @@ func TestK8sPrepare(t *testing.T) {
 		"auth_mode = db_auth", "auth_mode = ldap_auth",
 		"self_registration = on", "self_registration = off",
 		"db_host = mysql", "db_host = mysql.example.com",
-	).Replace(string(stock))
+	).Replace(stock)
 
-	for name, text := range map[string]string{"stock": string(stock), "https": https} {
+	for name, text := range map[string]string{"stock": stock, "https": https} {
 		t.Run(name, func(t *testing.T) {
 			cfg, errs := harbor.ParseCfg(text)
 			if len(errs) > 0 {
@@ -57,11 +51,8 @@ func TestK8sPrepare(t *testing.T) {
 			}
 			got := apply(t, text, applyharborcfg.ApplyHarborCfg{})
 			for _, component := range []string{"adminserver", "jobservice", "mysql", "nginx", "registry", "ui"} {
-				template, err := os.ReadFile(filepath.Join(upstream, "templates", component+".cm.yaml"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := yaml.MustParse(fill(t, string(template), cfg))
+				template := golden.Read(t, filepath.Join(upstream, "templates", component+".cm.yaml"))
+				want := yaml.MustParse(fill(t, template, cfg))
 				wanted := krm.Strings(want, "data")
 				if component == "adminserver" {
 					ignored(cfg, wanted)

@@ -22,35 +22,29 @@ import (
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/functions/validateha"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/render"
 )
 
-// asFunction is set in the environment of processes that render starts: the test
-// binary then is a KRM function.
-const asFunction = "KRMFN_TEST_AS_FUNCTION"
+func TestMain(m *testing.M) { golden.Main(m, asFunction) }
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asFunction) != "" && len(os.Args) == 1 {
-		in, err := io.ReadAll(os.Stdin)
-		if err != nil {
-			panic(err)
-		}
-		o := functions.Catalog.Run(in, "")
-		if file := os.Getenv(findingsFile); file != "" {
-			if err := os.WriteFile(file, []byte(strings.Join(lines(o.Findings), "\n")), 0o600); err != nil {
-				panic(err)
-			}
-		}
-		if _, err := os.Stdout.Write(o.Output); err != nil || o.Failed() {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if err := os.Setenv(asFunction, "1"); err != nil {
+// asFunction is what the test binary does where render starts it: a KRM function.
+func asFunction() int {
+	in, err := io.ReadAll(os.Stdin)
+	if err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	o := functions.Catalog.Run(in, "")
+	if file := os.Getenv(findingsFile); file != "" {
+		if err := os.WriteFile(file, []byte(strings.Join(lines(o.Findings), "\n")), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	if _, err := os.Stdout.Write(o.Output); err != nil || o.Failed() {
+		return 1
+	}
+	return 0
 }
 
 // rendered is what an overlay renders.
@@ -107,15 +101,6 @@ func (m *manifests) drop(kind, name string) bool {
 	return len(m.items) < before
 }
 
-func read(t testing.TB, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 // run runs a function of the catalog.
 func run(t testing.TB, function, config, in string) krm.Outcome {
 	t.Helper()
@@ -133,23 +118,14 @@ func mustRun(t testing.TB, function, config, in string) string {
 	return string(o.Output)
 }
 
-// base is Harbor's single-node manifests.
-func base(t testing.TB) string {
-	var docs []string
-	for _, name := range []string{"adminserver", "jobservice", "mysql", "nginx", "registry", "ui", "volumes"} {
-		docs = append(docs, read(t, filepath.Join("../../base/harbor-1.2", name+".yaml")))
-	}
-	return strings.Join(docs, "---\n")
-}
-
 // overlay is what an overlay of harbor-ha makes of the base, without those
 // sections.
 func overlay(t testing.TB, name string, without ...string) string {
-	config := yaml.MustParse(read(t, filepath.Join("../../overlays", name, "functions/harbor-ha.yaml")))
+	config := yaml.MustParse(golden.Read(t, filepath.Join("../../overlays", name, "functions/harbor-ha.yaml")))
 	for _, section := range without {
 		krm.Remove(&framework.ResourceList{}, config, "spec", section)
 	}
-	return mustRun(t, "harbor-ha", config.MustString(), base(t))
+	return mustRun(t, "harbor-ha", config.MustString(), golden.Base(t))
 }
 
 // highlyAvailable is the overlay harbor-1.2-ha with secrets in ConfigMaps, and

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/render"
 )
@@ -21,7 +22,7 @@ const findingsFile = "KRMFN_TEST_FINDINGS"
 func TestKustomize(t *testing.T) {
 	const plain = "resources: [harbor.yaml, nginx.yaml]\n"
 	const generated = "resources: [harbor.yaml]\nconfigMapGenerator:\n- name: harbor-nginx-config\n  files: [config=nginx.conf]\n  literals: [pkey=a, cert=a]\n"
-	rc, deployments := base(t), clean(t)
+	rc, deployments := golden.Base(t), clean(t)
 	for name, c := range map[string]struct {
 		manifests, kustomization string
 		want                     []string // of L16, beyond those without kustomize
@@ -83,5 +84,5 @@ func kustomized(t *testing.T, manifests, kustomization string) []string {
 	if _, err := render.Build(dir, render.Options{Group: functions.Group}); err != nil && !strings.Contains(err.Error(), "exit status 1") {
 		t.Fatal(err)
 	}
-	return strings.Split(strings.TrimSpace(read(t, file)), "\n")
+	return strings.Split(strings.TrimSpace(golden.Read(t, file)), "\n")
 }

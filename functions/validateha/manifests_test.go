@@ -1,17 +1,18 @@
 package validateha_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
-// TestManifests compares what is found in whole manifests with goldens.
-func TestManifests(t *testing.T) {
+// TestGoldenManifests compares what is found in whole manifests with goldens.
+func TestGoldenManifests(t *testing.T) {
 	manifests := map[string]func() []string{
-		"base":                         func() []string { return parse(t, base(t)).validate(today) },
+		"base":                         func() []string { return parse(t, golden.Base(t)).validate(today) },
 		"harbor-1.2-article":           func() []string { return parse(t, rendered(t, "harbor-1.2-article")).validate(today) },
 		"harbor-1.2-article-1.7":       func() []string { return parse(t, rendered(t, "harbor-1.2-article")).validate("1.7") },
 		"harbor-1.2-ha":                func() []string { return parse(t, rendered(t, "harbor-1.2-ha")).validate(today) },
@@ -23,44 +24,29 @@ func TestManifests(t *testing.T) {
 	}
 	for name, findings := range manifests {
 		t.Run(name, func(t *testing.T) {
-			if strings.HasPrefix(name, "corpus-") {
-				corpus(t, "README.md") // skips where there is none
-			}
 			found := findings()
 			errors := startingWith(found, "error ")
 			wrong := slices.Contains([]string{"base", "harbor-1.2-article", "corpus-harbor-1.2.0-upstream"}, name)
 			if wrong != (len(errors) > 0) {
 				t.Errorf("there are %d errors:\n%s", len(errors), strings.Join(errors, "\n"))
 			}
-			compareGolden(t, "../../testdata/validate-ha/"+name+".txt", strings.Join(found, "\n")+"\n")
+			golden.Compare(t, "../../testdata/validate-ha/"+name+".txt", strings.Join(found, "\n")+"\n")
 		})
 	}
 }
 
-// corpus is a file of the shared corpus, which may not be here.
-func corpus(t testing.TB, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("../../../shared/corpus", name))
-	switch {
-	case err == nil:
-		return string(content)
-	case os.Getenv("CI") != "":
-		t.Fatal(err)
-	default:
-		t.Skipf("the corpus is not here: %v", err)
-	}
-	return ""
-}
+// corpus is a file among the manifests of other projects.
+func corpus(t testing.TB, name string) string { return golden.Read(t, golden.Corpus(t, name)) }
 
 // upstream is Harbor's own manifests, with its templates filled in by a word.
 func upstream(t testing.TB) string {
-	paths, err := filepath.Glob("../../../shared/corpus/harbor-1.2.0/*/*.yaml")
+	paths, err := filepath.Glob(filepath.Join(golden.Corpus(t, "harbor-1.2.0"), "*/*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var docs []string
 	for _, p := range paths {
-		docs = append(docs, strings.NewReplacer("{{hostname}}", "hub.example.com", "{{ui_url}}", "http://hub.example.com").Replace(read(t, p)))
+		docs = append(docs, strings.NewReplacer("{{hostname}}", "hub.example.com", "{{ui_url}}", "http://hub.example.com").Replace(golden.Read(t, p)))
 	}
 	return strings.Join(docs, "\n---\n")
 }

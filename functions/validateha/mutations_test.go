@@ -1,22 +1,18 @@
 package validateha_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // change is an edit of the manifests; it says whether there was something to
 // edit.
@@ -605,10 +601,10 @@ func newStarts(t testing.TB) map[string]start {
 	}
 }
 
-// TestMutations makes each mistake in each start that allows it: the rule that is
+// TestGoldenMutations makes each mistake in each start that allows it: the rule that is
 // meant for it finds it, and no other rule reports an error. What is found in the
 // first such start is golden.
-func TestMutations(t *testing.T) {
+func TestGoldenMutations(t *testing.T) {
 	t.Parallel()
 	all := starts(t)
 	before, applied := map[string][]string{}, map[string]int{}
@@ -618,7 +614,7 @@ func TestMutations(t *testing.T) {
 			t.Errorf("%s has errors:\n%s", name, strings.Join(errors, "\n"))
 		}
 	}
-	golden := ""
+	listed := ""
 	for _, mut := range mutations {
 		first := ""
 		for _, name := range []string{"ha", "ha-secret", "clean", "clean-namespace", "article"} {
@@ -640,7 +636,7 @@ func TestMutations(t *testing.T) {
 		if first == "" {
 			t.Errorf("%s applies nowhere", mut.name)
 		}
-		golden += first
+		listed += first
 	}
 	t.Logf("mutations: %v of %d", applied, len(mutations))
 	for _, name := range []string{"article", "ha", "ha-secret", "clean"} {
@@ -648,7 +644,7 @@ func TestMutations(t *testing.T) {
 			t.Errorf("%d mutations apply to %s, want at least 60", applied[name], name)
 		}
 	}
-	compareGolden(t, "../../testdata/validate-ha/mutations.txt", golden)
+	golden.Compare(t, "../../testdata/validate-ha/mutations.txt", listed)
 }
 
 // TestTwoMistakes checks that a mistake does not hide behind another one that
@@ -675,17 +671,4 @@ func startingWith(lines []string, prefix string) []string {
 // without are the lines that were not there before.
 func without[T comparable](lines, before []T) []T {
 	return slices.DeleteFunc(slices.Clone(lines), func(l T) bool { return slices.Contains(before, l) })
-}
-
-func compareGolden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if d := cmp.Diff(read(t, path), got); d != "" {
-		t.Errorf("%s differs (-want +got), go test -update rewrites it:\n%s", path, d)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/functions/validateha"
+	"krmfn.dev/harbor/internal/golden"
 )
 
 // TestRules checks that each rule says what it should, in a sentence each, and
@@ -40,10 +41,10 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestDocument derives docs/rules.md.
-func TestDocument(t *testing.T) {
+// TestGoldenDocument derives docs/rules.md.
+func TestGoldenDocument(t *testing.T) {
 	var b strings.Builder
-	b.WriteString(strings.Replace(introduction, "EXAMPLE", read(t, "../../testdata/validate-ha/example/config.yaml"), 1))
+	b.WriteString(strings.Replace(introduction, "EXAMPLE", golden.Read(t, "../../testdata/validate-ha/example/config.yaml"), 1))
 	b.WriteString("| rule | severity | what must be so |\n|---|---|---|\n")
 	for _, r := range validateha.Rules {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Severity, r.What)
@@ -64,13 +65,13 @@ func TestDocument(t *testing.T) {
 	for _, r := range validateha.Rules {
 		fmt.Fprintf(&b, "| %s |", r.ID)
 		for _, c := range columns {
-			lines := strings.Split(read(t, "../../testdata/validate-ha/"+c.name+".txt"), "\n")
+			lines := strings.Split(golden.Read(t, "../../testdata/validate-ha/"+c.name+".txt"), "\n")
 			b.WriteString(" " + count(lines, r.ID) + " |")
 		}
 		b.WriteString("\n")
 	}
 	b.WriteString(remedies(t))
-	compareGolden(t, "../../docs/rules.md", b.String())
+	golden.Compare(t, "../../docs/rules.md", b.String())
 }
 
 // count says how many findings of a rule there are: 2 errors, 1 warning.
@@ -143,12 +144,12 @@ func about(all []note, n note) bool {
 // brings with its replicas.
 func remedies(t *testing.T) string {
 	t.Helper()
-	before := notes(parse(t, base(t)).findings(today))
+	before := notes(parse(t, golden.Base(t)).findings(today))
 	inArticle := notes(parse(t, article(t)).findings("1.7"))
 	fixed := map[note]string{}
-	manifests := base(t)
+	manifests := golden.Base(t)
 	for _, function := range []string{"set-replicas", "use-cephfs", "fix-registry-mount", "inject-redis", "use-external-database", "expose-node-port", "set-endpoint", "move-secrets"} {
-		manifests = mustRun(t, function, read(t, "../../overlays/harbor-1.2-ha-stepwise/functions/"+function+".yaml"), manifests)
+		manifests = mustRun(t, function, golden.Read(t, "../../overlays/harbor-1.2-ha-stepwise/functions/"+function+".yaml"), manifests)
 		left := notes(parse(t, manifests).findings(today))
 		for _, n := range before {
 			if fixed[n] == "" && !about(left, n) {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions/validateha"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -88,7 +89,7 @@ func TestIgnore(t *testing.T) {
 
 // TestChangesNothing checks that the manifests come back as they are.
 func TestChangesNothing(t *testing.T) {
-	for _, text := range []string{base(t), clean(t)} {
+	for _, text := range []string{golden.Base(t), clean(t)} {
 		before := parse(t, text)
 		after := before.copy()
 		after.validate(today)

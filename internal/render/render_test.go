@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework/command"
 	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/golden"
 )
 
 const (
@@ -32,16 +33,11 @@ const (
 	runLog = "RENDER_TEST_RUN_LOG"
 )
 
-// TestMain is the test function if the environment says so: the test binary is
-// both this binary and any other executable, docker included.
+// TestMain makes the test binary the test function where it is started: as this
+// program and as any other executable, docker included.
 func TestMain(m *testing.M) {
-	if path := os.Getenv(runLog); path != "" && !slices.ContainsFunc(os.Args[1:], isTestFlag) {
-		os.Exit(function(path))
-	}
-	os.Exit(m.Run())
+	golden.Main(m, func() int { return function(os.Getenv(runLog)) })
 }
-
-func isTestFlag(arg string) bool { return strings.HasPrefix(arg, "-test.") }
 
 // function marks every object with the value of the config. It fails if there
 // is none.

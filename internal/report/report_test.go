@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io/fs"
 	"math"
 	"os"
@@ -17,9 +16,9 @@ import (
 	sarifschema "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"krmfn.dev/harbor/internal/golden"
+)
 
 func ref(apiVersion, kind, namespace, name string) *yaml.ResourceIdentifier {
 	return &yaml.ResourceIdentifier{
@@ -95,7 +94,7 @@ func reports() map[string]Report {
 	return map[string]Report{"example": example(), "hostile": hostile(), "clean": {Objects: 1, Rules: rules, Input: "stdin"}}
 }
 
-func TestFormats(t *testing.T) {
+func TestGoldenFormats(t *testing.T) {
 	for name, r := range reports() {
 		for _, c := range []struct {
 			file, format string
@@ -111,7 +110,7 @@ func TestFormats(t *testing.T) {
 			{"verbose.github", "github", Style{Infos: true}},
 		} {
 			got := write(t, r, c.format, c.style)
-			compareGolden(t, filepath.Join("testdata", name+"."+c.file), got)
+			golden.Compare(t, filepath.Join("testdata", name+"."+c.file), got)
 
 			shuffled := r
 			shuffled.Findings = slices.Clone(r.Findings)
@@ -130,22 +129,6 @@ func write(t testing.TB, r Report, format string, style Style) string {
 		t.Fatal(err)
 	}
 	return out.String()
-}
-
-func compareGolden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s differs (-want +got), go test -update rewrites it:\n%s", path, d)
-	}
 }
 
 // TestHostile looks at what reaches a terminal or the log of a CI: no control
