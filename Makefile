@@ -35,7 +35,9 @@ test: ## Run the tests that need nothing but Go
 	go test ./...
 
 golden: ## Rewrite goldens and derived documents; git diff is the review
-	go test ./cmd/krmfn ./functions ./functions/validateha ./internal/report -update
+	go test ./cmd/krmfn ./functions/validateha ./internal/report -run '^TestGolden' -update
+	@# The manuals show what has just been written.
+	go test ./functions -run '^TestGolden' -update
 
 render: ## Print the highly available Harbor 1.2
 	go run ./cmd/krmfn render overlays/harbor-1.2-ha

@@ -2,21 +2,17 @@ package functions_test
 
 import (
 	"bytes"
-	"errors"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
 	"k8s.io/kube-openapi/pkg/validation/validate"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -24,26 +20,46 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
-var update = flag.Bool("update", false, "rewrite the derived documents")
-
-// TestDocuments derives README.md and definition.yaml of each function from its
-// package comment, its settings and the golden case example.
-func TestDocuments(t *testing.T) {
-	for _, f := range functions.Catalog.Functions {
+// TestGoldenDocuments derives README.md and definition.yaml of each function from
+// its package comment, its settings and the golden case example.
+func TestGoldenDocuments(t *testing.T) {
+	for _, f := range documented(t) {
 		t.Run(f.Name, func(t *testing.T) {
-			dir := strings.ReplaceAll(f.Name, "-", "")
+			dir := folder(f)
 			if got := filepath.Base(reflect.TypeOf(f.New()).Elem().PkgPath()); got != dir {
 				t.Errorf("the package is called %s, want %s", got, dir)
 			}
-			f.Manual = readme(t, f, dir) // not the one that was compiled in
-			compare(t, filepath.Join(dir, "README.md"), f.Manual)
-			compare(t, filepath.Join(dir, "definition.yaml"), definition(t, f))
+			golden.Compare(t, filepath.Join(dir, "README.md"), f.Manual)
+			golden.Compare(t, filepath.Join(dir, "definition.yaml"), definition(t, f))
 		})
 	}
 }
+
+// TestManuals checks that the program holds the manual of each function.
+func TestManuals(t *testing.T) {
+	for _, f := range functions.Catalog.Functions {
+		if f.Manual != golden.Read(t, filepath.Join(folder(f), "README.md")) {
+			t.Errorf("the manual of %s is not its README.md", f.Name)
+		}
+	}
+}
+
+// documented returns the functions with the manuals of today, not with those
+// that were compiled in.
+func documented(t *testing.T) []krm.Function {
+	all := slices.Clone(functions.Catalog.Functions)
+	for i, f := range all {
+		all[i].Manual = readme(t, f, folder(f))
+	}
+	return all
+}
+
+// folder is the package of a function.
+func folder(f krm.Function) string { return strings.ReplaceAll(f.Name, "-", "") }
 
 // TestDefinitions validates the example of each function with its definition:
 // it fits, and does not with one more setting.
@@ -55,7 +71,7 @@ func TestDefinitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		var config map[string]any
-		if err := yaml.Unmarshal([]byte(read(t, filepath.Join("../testdata", f.Name, "example/config.yaml"))), &config); err != nil {
+		if err := yaml.Unmarshal([]byte(golden.Read(t, filepath.Join("../testdata", f.Name, "example/config.yaml"))), &config); err != nil {
 			t.Fatal(err)
 		}
 		if err := validate.AgainstSchema(schema, config, strfmt.Default); err != nil {
@@ -71,17 +87,17 @@ func TestDefinitions(t *testing.T) {
 func readme(t *testing.T, f krm.Function, dir string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", f.Name, manual(t, dir))
-	fmt.Fprintf(&b, "## Settings\n\nThey stand under `spec` of a function config of apiVersion `%s` and kind `%s`.\n\n", functions.Catalog.APIVersion, f.Kind())
+	fmt.Fprintf(&b, "## Settings\n\nThey go under `spec` of a function config of apiVersion `%s` and kind `%s`.\n\n", functions.Catalog.APIVersion, f.Kind())
 	b.WriteString("| setting | type | default | meaning |\n|---|---|---|---|\n")
 	for _, s := range settings(t, "", reflect.TypeOf(f.New()).Elem()) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.path, s.typ, s.value, strings.ReplaceAll(s.comment, "|", `\|`))
 	}
 	example := filepath.Join("../testdata", f.Name, "example")
-	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", read(t, filepath.Join(example, "config.yaml")))
-	if diff := read(t, filepath.Join(example, "out.diff")); diff != "" {
+	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", golden.Read(t, filepath.Join(example, "config.yaml")))
+	if diff := golden.ReadOptional(t, filepath.Join(example, "out.diff")); diff != "" {
 		fmt.Fprintf(&b, "\nchanges the manifests of Harbor 1.2 (`base/harbor-1.2`) like this:\n\n```diff\n%s```\n", diff)
 	} else {
-		fmt.Fprintf(&b, "\nsays of the manifests of Harbor 1.2 (`base/harbor-1.2`):\n\n```\n%s```\n", read(t, filepath.Join(example, "findings.txt")))
+		fmt.Fprintf(&b, "\nsays of the manifests of Harbor 1.2 (`base/harbor-1.2`):\n\n```\n%s```\n", golden.Read(t, filepath.Join(example, "findings.txt")))
 	}
 	fmt.Fprintf(&b, "\n<!-- Derived from %s.go and testdata/%s/example: make golden rewrites it. -->\n", dir, f.Name)
 	return b.String()
@@ -270,26 +286,4 @@ func schema(t *testing.T, typ reflect.Type) *yaml.Node {
 		object.Content = append(object.Content, krm.Map("required", required).Content...)
 	}
 	return object
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-func compare(t *testing.T, path, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if d := cmp.Diff(want, read(t, path)); d != "" {
-		t.Errorf("%s is not up to date, make golden rewrites it (-want +is):\n%s", path, d)
-	}
 }

@@ -2,6 +2,9 @@
 package functions
 
 import (
+	"embed"
+	"strings"
+
 	"krmfn.dev/harbor/functions/applyharborcfg"
 	"krmfn.dev/harbor/functions/exposenodeport"
 	"krmfn.dev/harbor/functions/fixregistrymount"
@@ -23,7 +26,7 @@ const Group = "harbor.krmfn.dev"
 // harbor-ha last.
 var Catalog = krm.Catalog{
 	APIVersion: Group + "/v1alpha1",
-	Functions: []krm.Function{
+	Functions: withManuals(
 		applyharborcfg.Function,
 		setreplicas.Function,
 		usecephfs.Function,
@@ -35,5 +38,23 @@ var Catalog = krm.Catalog{
 		movesecrets.Function,
 		validateha.Function,
 		harborha.Function,
-	},
+	),
 }
+
+// manuals are what make golden derives. A new function has none before that.
+//
+//go:embed */README.md
+var manuals embed.FS
+
+// withManuals gives each function the manual from the folder of its package.
+func withManuals(functions ...krm.Function) []krm.Function {
+	for i, f := range functions {
+		if manual, err := manuals.ReadFile(folder(f) + "/README.md"); err == nil {
+			functions[i].Manual = string(manual)
+		}
+	}
+	return functions
+}
+
+// folder is the package of a function: its name without hyphens.
+func folder(f krm.Function) string { return strings.ReplaceAll(f.Name, "-", "") }

@@ -12,6 +12,7 @@ import (
 // TestImports keeps the layers apart: cmd/krmfn -> functions ->
 // functions/PACKAGE -> internal/{harbor,kube,krm}. A function knows nothing of
 // commands, files and the environment, and only harborha knows other functions.
+// What tests share is for tests.
 func TestImports(t *testing.T) {
 	const module = "krmfn.dev/harbor/"
 	for _, rule := range []struct {
@@ -19,7 +20,8 @@ func TestImports(t *testing.T) {
 		forbidden     []string
 	}{
 		{"*/*.go", "harborha", []string{module + "functions"}},
-		{"*/*.go", "", []string{"os", "io", "net/http", "time", "math/rand", "github.com/spf13", module + "cmd", module + "internal/render"}},
+		{"*/*.go", "", []string{"os", "io", "net/http", "time", "math/rand", "github.com/spf13", module + "cmd", module + "internal/render", module + "internal/golden"}},
+		{"../cmd/krmfn/*.go", "", []string{module + "internal/golden", "testing"}},
 		{"../internal/harbor/*.go", "", []string{module + "functions", "os", "github.com/spf13"}},
 		{"../internal/kube/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 		{"../internal/krm/*.go", "", []string{module, "os", "net/http", "time", "math/rand", "github.com/spf13"}},

@@ -18,7 +18,6 @@
 package applyharborcfg
 
 import (
-	_ "embed"
 	"errors"
 	"path"
 	"strings"
@@ -31,11 +30,8 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is apply-harbor-cfg.
-var Function = krm.Function{Name: "apply-harbor-cfg", Manual: manual, New: func() krm.Runner { return &ApplyHarborCfg{} }}
+var Function = krm.Function{Name: "apply-harbor-cfg", New: func() krm.Runner { return &ApplyHarborCfg{} }}
 
 // ApplyHarborCfg is the settings: one of the two.
 type ApplyHarborCfg struct {

@@ -7,7 +7,6 @@
 package exposenodeport
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"strconv"
@@ -21,11 +20,8 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is expose-node-port.
-var Function = krm.Function{Name: "expose-node-port", Manual: manual, New: func() krm.Runner { return &ExposeNodePort{} }}
+var Function = krm.Function{Name: "expose-node-port", New: func() krm.Runner { return &ExposeNodePort{} }}
 
 // ExposeNodePort is the settings.
 type ExposeNodePort struct {

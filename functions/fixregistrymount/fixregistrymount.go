@@ -15,7 +15,6 @@
 package fixregistrymount
 
 import (
-	_ "embed"
 	"errors"
 	"path"
 	"strings"
@@ -26,11 +25,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is fix-registry-mount.
-var Function = krm.Function{Name: "fix-registry-mount", Manual: manual, New: func() krm.Runner { return &FixRegistryMount{} }}
+var Function = krm.Function{Name: "fix-registry-mount", New: func() krm.Runner { return &FixRegistryMount{} }}
 
 // FixRegistryMount is the settings.
 type FixRegistryMount struct {

@@ -10,7 +10,6 @@
 package harborha
 
 import (
-	_ "embed"
 	"errors"
 	"net"
 	"net/url"
@@ -31,11 +30,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is harbor-ha.
-var Function = krm.Function{Name: "harbor-ha", Manual: manual, New: func() krm.Runner { return &HarborHA{} }}
+var Function = krm.Function{Name: "harbor-ha", New: func() krm.Runner { return &HarborHA{} }}
 
 // HarborHA is the settings. The sections run in this order.
 type HarborHA struct {

@@ -13,7 +13,6 @@
 package injectredis
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,11 +23,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is inject-redis.
-var Function = krm.Function{Name: "inject-redis", Manual: manual, New: func() krm.Runner { return &InjectRedis{} }}
+var Function = krm.Function{Name: "inject-redis", New: func() krm.Runner { return &InjectRedis{} }}
 
 // InjectRedis is the settings.
 type InjectRedis struct {

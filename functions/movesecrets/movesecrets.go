@@ -16,7 +16,6 @@
 package movesecrets
 
 import (
-	_ "embed"
 	"errors"
 	"path"
 	"slices"
@@ -30,11 +29,8 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is move-secrets.
-var Function = krm.Function{Name: "move-secrets", Manual: manual, New: func() krm.Runner { return &MoveSecrets{} }}
+var Function = krm.Function{Name: "move-secrets", New: func() krm.Runner { return &MoveSecrets{} }}
 
 // MoveSecrets is the settings.
 type MoveSecrets struct {

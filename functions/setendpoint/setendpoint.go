@@ -9,7 +9,6 @@
 package setendpoint
 
 import (
-	_ "embed"
 	"net/url"
 	"strings"
 
@@ -20,11 +19,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is set-endpoint.
-var Function = krm.Function{Name: "set-endpoint", Manual: manual, New: func() krm.Runner { return &SetEndpoint{} }}
+var Function = krm.Function{Name: "set-endpoint", New: func() krm.Runner { return &SetEndpoint{} }}
 
 // SetEndpoint is the settings.
 type SetEndpoint struct {

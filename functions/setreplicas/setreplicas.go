@@ -10,7 +10,6 @@
 package setreplicas
 
 import (
-	_ "embed"
 	"errors"
 	"maps"
 	"math"
@@ -22,11 +21,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is set-replicas.
-var Function = krm.Function{Name: "set-replicas", Manual: manual, New: func() krm.Runner { return &SetReplicas{} }}
+var Function = krm.Function{Name: "set-replicas", New: func() krm.Runner { return &SetReplicas{} }}
 
 // SetReplicas is the settings.
 type SetReplicas struct {

@@ -18,7 +18,6 @@ package usecephfs
 
 import (
 	"crypto/sha256"
-	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -32,11 +31,8 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is use-cephfs.
-var Function = krm.Function{Name: "use-cephfs", Manual: manual, New: func() krm.Runner { return &UseCephFS{} }}
+var Function = krm.Function{Name: "use-cephfs", New: func() krm.Runner { return &UseCephFS{} }}
 
 // UseCephFS is the settings: volumes, and exactly one of csi and inTree.
 type UseCephFS struct {

@@ -14,7 +14,6 @@
 package useexternaldatabase
 
 import (
-	_ "embed"
 	"errors"
 	"slices"
 	"strconv"
@@ -28,11 +27,8 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is use-external-database.
-var Function = krm.Function{Name: "use-external-database", Manual: manual, New: func() krm.Runner { return &UseExternalDatabase{} }}
+var Function = krm.Function{Name: "use-external-database", New: func() krm.Runner { return &UseExternalDatabase{} }}
 
 // UseExternalDatabase is the settings.
 type UseExternalDatabase struct {

@@ -17,7 +17,6 @@
 package validateha
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,11 +29,8 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-//go:embed README.md
-var manual string
-
 // Function is validate-ha.
-var Function = krm.Function{Name: "validate-ha", Manual: manual, New: func() krm.Runner { return &ValidateHA{} }}
+var Function = krm.Function{Name: "validate-ha", New: func() krm.Runner { return &ValidateHA{} }}
 
 // ValidateHA is the settings.
 type ValidateHA struct {
