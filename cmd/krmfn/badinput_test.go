@@ -233,7 +233,7 @@ func TestBadFiles(t *testing.T) {
 		{"a: [\n", good, "", "standard input: reading YAML: "},
 		{"text\n", good, "", "standard input: document 1: is a string, want an object"},
 		{nameless, good, nameless, "standard input: document 1: Service metadata.name: is missing"},
-		{"", good, "", "there is no component adminserver"},
+		{"", good, "", "found no component of Harbor"},
 		{nameless, os.DevNull, nameless, os.DevNull + ": holds 0 documents, want one function config"},
 	} {
 		stdout, stderr, exit := krmfn(c.in, "set-replicas", c.config, "-")

@@ -14,7 +14,6 @@ package injectredis
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -63,36 +62,20 @@ func (s *InjectRedis) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Run gives every ui the variable.
+// Run tells every part that uses Redis.
 func (s *InjectRedis) Run(list *framework.ResourceList) error {
-	uis, err := harbor.Find(list, harbor.UI)
+	h, err := harbor.In(list)
 	if err != nil {
 		return err
 	}
-	for _, ui := range uis {
-		if s.Password.FromSecret() {
-			err = ui.SetRedis(list, s.url("$("+harbor.RedisPassword+")"), s.Password.SecretName, s.Password.SecretKey)
-		} else {
-			err = s.literal(list, ui)
-		}
-		if err != nil {
+	if len(h.Redis) == 0 {
+		return h.Unknown("where the address of Redis stands")
+	}
+	server := harbor.Redis{Address: s.Address, Pool: s.PoolSize, Database: s.Database}
+	for _, use := range h.Redis {
+		if err := h.SetRedis(use, server, s.Password); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (s *InjectRedis) url(password string) string {
-	return fmt.Sprintf("%s,%d,%s,%d", s.Address, s.PoolSize, password, s.Database)
-}
-
-func (s *InjectRedis) literal(list *framework.ResourceList, ui harbor.Component) error {
-	if err := ui.SetVariable(list, harbor.RedisURL, s.url(s.Password.Value), true); err != nil {
-		return err
-	}
-	ui.RemoveEnv(list, harbor.RedisPassword)
-	if s.Password.Value == "" {
-		return nil
-	}
-	return ui.WarnLiteral(list, harbor.RedisURL)
 }

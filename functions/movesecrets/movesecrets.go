@@ -19,7 +19,6 @@ import (
 	"errors"
 	"path"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -119,18 +118,17 @@ func (s *MoveSecrets) moveVariables(list *framework.ResourceList, c harbor.Compo
 	return nil
 }
 
-// moveRedis takes the password out of _REDIS_URL: address,pool,password,database.
+// moveRedis takes the password out of the addresses of Redis.
 func (s *MoveSecrets) moveRedis(list *framework.ResourceList, c harbor.Component) error {
-	url := c.Value(list, harbor.RedisURL)
-	parts := strings.Split(url, ",")
-	if len(parts) < 3 || parts[2] == "" || strings.Contains(parts[2], "$(") {
-		return nil
+	for _, use := range c.Harbor.Redis {
+		if use.Of != c.Name() {
+			continue
+		}
+		if err := c.Harbor.HideRedisPassword(c, use, harbor.SecretKey{Name: s.Redis, Key: password}); err != nil {
+			return err
+		}
 	}
-	if len(parts) > 4 {
-		return krm.Fault(c.RNode, c.Path.Append("env"), "%s has %d parts, want host:port,pool,password,database: no comma may be in the password", harbor.RedisURL, len(parts))
-	}
-	parts[2] = "$(" + harbor.RedisPassword + ")"
-	return c.SetRedis(list, strings.Join(parts, ","), s.Redis, password)
+	return nil
 }
 
 // moveFiles makes the volumes that bring sensitive files bring them from the

@@ -2,7 +2,8 @@
 //
 // Components are told by image, container name and pod label, never by the
 // name of an object. ReplicationController, ReplicaSet, Deployment and
-// StatefulSet are seen.
+// StatefulSet are seen. A workload with 0 replicas is left alone where the part
+// has another one, and so is one that another workload owns.
 //
 // It refuses what cannot be more than one: a jobservice before Harbor 1.5, which
 // runs every unfinished job again when it starts (harbor#3747, harbor#4001), and
@@ -50,35 +51,52 @@ func (s *SetReplicas) Validate() error {
 // field is the setting of a component.
 func field(name string) string { return krm.Path{"replicas", name}.String() }
 
-// Run sets spec.replicas of every workload of each component.
+// Run sets spec.replicas of every workload of each part.
 func (s *SetReplicas) Run(list *framework.ResourceList) error {
-	components := harbor.Components(list)
+	h, err := harbor.In(list)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.Replicas)) {
-		errs = append(errs, s.set(list, components, name))
+		errs = append(errs, s.set(list, h, name))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *SetReplicas) set(list *framework.ResourceList, components []harbor.Component, name string) error {
-	n, found := s.Replicas[name], false
+func (s *SetReplicas) set(list *framework.ResourceList, h *harbor.Harbor, name string) error {
+	components, err := h.Active(name)
+	if err != nil {
+		return krm.FieldErrorf(field(name), "%v", err)
+	}
 	for _, c := range components {
-		if c.Name() != name {
-			continue
+		if err := s.check(h, c); err != nil {
+			return err
 		}
-		found = true
-		switch {
-		case n > 1 && c.Single() != "":
-			return krm.FieldErrorf(field(name), "%d is more than 1: %s", n, c.Single())
-		case !c.Replicated():
-			return krm.FieldErrorf(field(name), "%s runs on every node and has no number of replicas", krm.Name(c.RNode))
-		}
-		if err := krm.Set(list, c.RNode, n, "spec", "replicas"); err != nil {
+		if err := krm.Set(list, c.RNode, s.Replicas[name], "spec", "replicas"); err != nil {
 			return err
 		}
 	}
-	if !found {
-		return krm.FieldErrorf(field(name), "there is no component %s in these manifests, %s", name, harbor.Present(components))
+	return nil
+}
+
+// check refuses a number that one of the parts in the pod cannot have: all that
+// run in it are scaled together.
+func (s *SetReplicas) check(h *harbor.Harbor, c harbor.Component) error {
+	n := s.Replicas[c.Name()]
+	if !c.Replicated() {
+		return krm.FieldErrorf(field(c.Name()), "%s runs on every node and has no number of replicas", krm.Name(c.RNode))
+	}
+	for _, beside := range h.InPod(c) {
+		other, named := s.Replicas[beside.Name()]
+		switch {
+		case n > 1 && beside.Single() != "" && beside.Name() == c.Name():
+			return krm.FieldErrorf(field(c.Name()), "%d is more than 1: %s", n, beside.Single())
+		case n > 1 && beside.Single() != "":
+			return krm.FieldErrorf(field(c.Name()), "%d is more than 1, and %s runs the %s in the same pod: %s", n, krm.Name(c.RNode), beside.Name(), beside.Single())
+		case named && other != n:
+			return krm.FieldErrorf(field(c.Name()), "%d contradicts %s, which is %d: %s runs both in one pod", n, field(beside.Name()), other, krm.Name(c.RNode))
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package harbor
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"krmfn.dev/harbor/internal/kube"
@@ -54,27 +53,6 @@ func (c Component) Setting(env kube.Environment, name string) kube.Value {
 		return v
 	}
 	return kube.Value{Text: defaults[c.Name()][name], Known: true}
-}
-
-var releaseTag = regexp.MustCompile(`^v?(\d+)\.(\d+)`)
-
-// AtLeast says whether the image's tag names a release of Harbor 1.x that is not
-// before the minor one, e.g. 2 for 1.2. It is false when the tag names none.
-func (c Component) AtLeast(minor int) bool {
-	got, ok := c.release()
-	return ok && got >= minor
-}
-
-// release is the minor release of Harbor 1.x that the image's tag names, e.g. 2
-// for v1.2.0; false when it names none.
-func (c Component) release() (minor int, ok bool) {
-	_, tag, _ := c.SplitImage()
-	m := releaseTag.FindStringSubmatch(tag)
-	if m == nil || m[1] != "1" {
-		return 0, false
-	}
-	minor, err := strconv.Atoi(m[2])
-	return minor, err == nil
 }
 
 // placeholders stand for values that have to be filled in.

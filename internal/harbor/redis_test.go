@@ -1,13 +1,6 @@
 package harbor
 
-import (
-	"testing"
-
-	"sigs.k8s.io/kustomize/kyaml/fn/framework"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
-	"krmfn.dev/harbor/internal/kube"
-)
+import "testing"
 
 func TestParseSession(t *testing.T) {
 	const want = ", want host:port,pool,password,database"
@@ -65,23 +58,6 @@ func TestPlaceholder(t *testing.T) {
 	} {
 		if got := Placeholder(value); got != want {
 			t.Errorf("%q: %t", value, got)
-		}
-	}
-}
-
-func TestRelease(t *testing.T) {
-	for image, want := range map[string]int{
-		"vmware/harbor-ui:v1.2.0": 2, "goharbor/harbor-ui:1.6.3@sha256:00": 6, "host:5000/harbor-ui:v1.10.0-dev": 10,
-		"goharbor/harbor-ui:v2.0.0": -1, "harbor-ui": -1, "harbor-ui:latest": -1, "host:1.2/harbor-ui": -1,
-	} {
-		obj := yaml.MustParse("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: '" + image + "'}]}\n")
-		c := Component{Container: kube.Workloads(&framework.ResourceList{Items: []*yaml.RNode{obj}})[0].Containers()[0]}
-		got, ok := c.release()
-		if !ok {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("%s: %d, want %d", image, got, want)
 		}
 	}
 }

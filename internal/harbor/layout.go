@@ -1,0 +1,78 @@
+package harbor
+
+import "krmfn.dev/harbor/internal/krm"
+
+// layout is all that is known of one generation of Harbor, as data: which parts
+// it has, and where each keeps what. Functions write through these tables, and
+// rules read through them. A table that is empty is one that nobody has looked
+// into: functions that need it refuse.
+type layout struct {
+	Generation Generation
+	// Releases in words, e.g. 1.2 to 1.5.
+	Releases string
+	Parts    []Part
+	Calls    []Call
+	Files    []File
+	Redis    []RedisUse
+	Database []DatabaseUse
+}
+
+// Call is an address by which a part calls another one.
+type Call struct {
+	Setting
+	// Default is the address where the setting has none; it stands in the program
+	// up to the release DefaultUntil, where that is known.
+	Default      string
+	DefaultUntil Release
+	// To are the parts that may answer: the one that is meant first, then those
+	// that pass requests on to it.
+	To []string
+}
+
+// File is a configuration file of a part.
+type File struct {
+	Of string
+	// Name is the last part of its path, by which ConfigMaps bring it.
+	Name string
+	// Path is where the program looks for it, unless the variable says another
+	// place.
+	Path, Variable string
+}
+
+// RedisUse is a place in which a part is told about a Redis.
+type RedisUse struct {
+	Setting
+	// Purpose is what is kept there.
+	Purpose string
+	// Encode writes the server, with a password that may be a reference $(NAME).
+	Encode func(r Redis, password string) string
+	// Password is the variable that brings the password from a Secret.
+	Password string
+}
+
+// DatabaseField is what one setting says of a database.
+type DatabaseField string
+
+// The fields of a connection.
+const (
+	DatabaseHost     DatabaseField = "host"
+	DatabasePort     DatabaseField = "port"
+	DatabaseUser     DatabaseField = "user"
+	DatabaseName     DatabaseField = "database"
+	DatabasePassword DatabaseField = "password"
+)
+
+// DatabaseUse is a place in which a part is told about the database.
+type DatabaseUse struct {
+	Setting
+	Field DatabaseField
+}
+
+// Variable is the place of an environment variable.
+func Variable(name string) Place { return Place{Variable: name} }
+
+// Field is the place of a field in a YAML file.
+func Field(file string, path ...any) Place { return Place{File: file, Field: krm.Path(path)} }
+
+// Key is the place of a key in a section of an INI file.
+func Key(file, section, key string) Place { return Place{File: file, Section: section, Key: key} }

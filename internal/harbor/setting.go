@@ -1,0 +1,176 @@
+package harbor
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// Place is where a program reads one value: an environment variable, a field of a
+// YAML file, a key of an INI file or a directive of an nginx configuration.
+type Place struct {
+	Variable  string
+	File      string // name of the file, as in File.Name
+	Field     krm.Path
+	Section   string
+	Key       string
+	Directive string
+}
+
+// Setting is one value that a part reads.
+type Setting struct {
+	// Of is the part.
+	Of string
+	// Places in which it can stand, in the order of precedence.
+	Places []Place
+	// Secret says that nobody may see it.
+	Secret bool
+}
+
+// of makes a setting.
+func of(part string, places ...Place) Setting { return Setting{Of: part, Places: places} }
+
+// secret makes a setting that nobody may see.
+func secret(part string, places ...Place) Setting { return Setting{part, places, true} }
+
+// SecretKey is a key of a Secret.
+type SecretKey struct{ Name, Key string }
+
+// Value is what a setting is given: a text, or a key of a Secret, or a text that
+// refers to such a key as $(Variable), through a variable that brings it.
+type Value struct {
+	Text     string
+	From     *SecretKey
+	Variable string
+}
+
+// Effective is what a workload reads of a setting.
+type Effective struct {
+	Component
+	kube.Value
+	// Set says whether it stands anywhere; else the program takes its default.
+	Set bool
+	// Object and Path are where it can be changed.
+	Object *yaml.RNode
+	Path   krm.Path
+}
+
+// Get returns what each workload of the part reads of the setting. Only variables
+// are looked at yet.
+func (h *Harbor) Get(s Setting) []Effective {
+	var all []Effective
+	for _, c := range h.Of(s.Of) {
+		all = append(all, h.get(c, s))
+	}
+	return all
+}
+
+func (h *Harbor) get(c Component, s Setting) Effective {
+	env := c.Environment(h.list)
+	for _, p := range s.Places {
+		if p.Variable == "" {
+			continue
+		}
+		if v, ok := env.Get(p.Variable); ok {
+			obj, at := c.whereSet(v, p.Variable)
+			return Effective{Component: c, Value: v, Set: true, Object: obj, Path: at}
+		}
+	}
+	return Effective{Component: c, Value: kube.Value{Known: true}, Object: c.RNode, Path: c.Container.Path.Append("env")}
+}
+
+// whereSet says where a variable's value can be changed: in its ConfigMap or
+// Secret, else where the pod refers to it, else in the variable itself.
+func (c Component) whereSet(v kube.Value, variable string) (*yaml.RNode, krm.Path) {
+	if v.Source.Object != nil {
+		return v.Source.Object, kube.KeyPath(v.Source.Object, v.Source.Key)
+	}
+	if v.Source.Path != nil {
+		return c.RNode, v.Source.Path
+	}
+	if at, ok := c.Env(variable); ok {
+		return c.RNode, at
+	}
+	return c.RNode, c.Container.Path.Append("env")
+}
+
+// Set gives the setting a value in every workload of its part, in the strongest
+// place that is there and can hold it. It is an error when nobody runs the part.
+func (h *Harbor) Set(s Setting, v Value) error {
+	components, err := h.Need(s.Of)
+	if err != nil {
+		return err
+	}
+	for _, c := range components {
+		if err := h.set(c, s, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Harbor) set(c Component, s Setting, v Value) error {
+	for i, p := range s.Places {
+		last := i == len(s.Places)-1
+		switch {
+		case p.Variable != "" && (last || c.has(h, p.Variable)):
+			return h.setVariable(c, s, p.Variable, v)
+		case p.Field != nil && v.From == nil:
+			return h.setField(c, p, v.Text)
+		case p.Key != "" && v.From == nil:
+			return c.SetAppConf(h.list, p.Section, p.Key, v.Text, s.Secret)
+		}
+	}
+	return fmt.Errorf("%s: no place that %s reads can hold this value", krm.Name(c.RNode), s.Of)
+}
+
+// has says whether the component has the variable at all.
+func (c Component) has(h *Harbor, variable string) bool {
+	return slices.Contains(c.Environment(h.list).Names(), variable)
+}
+
+// setVariable writes a variable. One that refers to another needs that before it.
+func (h *Harbor) setVariable(c Component, s Setting, name string, v Value) error {
+	if v.From == nil {
+		if err := c.SetVariable(h.list, name, v.Text, s.Secret); err != nil || v.Variable == "" {
+			return err
+		}
+		c.RemoveEnv(h.list, v.Variable)
+		return nil
+	}
+	if v.Variable == "" {
+		return c.SetSecretVariable(h.list, name, v.From.Name, v.From.Key)
+	}
+	source := c.EnvSource(h.list, name)
+	if err := c.SetSecretVariable(h.list, v.Variable, v.From.Name, v.From.Key); err != nil {
+		return err
+	}
+	if at, ok := c.Env(name); ok {
+		if other, _ := c.Env(v.Variable); at[len(at)-1].(int) < other[len(other)-1].(int) {
+			c.RemoveEnv(h.list, name)
+		}
+	}
+	if err := c.SetEnv(h.list, krm.Map("name", name, "value", v.Text)); err != nil {
+		return err
+	}
+	c.DropKey(h.list, source)
+	return nil
+}
+
+// setField changes a field of a YAML file that a ConfigMap brings.
+func (h *Harbor) setField(c Component, p Place, text string) error {
+	config, err := c.ConfigFile(h.list, path.Base(p.File))
+	if err != nil {
+		return err
+	}
+	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
+	if err != nil {
+		return err
+	}
+	return embedded.Set(h.list, text, p.Field...)
+}

@@ -1,0 +1,41 @@
+package kube
+
+import (
+	"net"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// ServiceName takes a host name apart that may mean a Service: name,
+// name.namespace, name.namespace.svc and what the cluster's domain makes of that,
+// with or without a dot at the end. The namespace is "" where the host does not
+// say it; qualified says that it can mean nothing but a Service.
+func ServiceName(host string) (name, namespace string, qualified, ok bool) {
+	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
+	switch {
+	case host == "" || net.ParseIP(host) != nil || strings.ContainsAny(host, Hidden+"/$ :"):
+		return "", "", false, false
+	case len(parts) == 1:
+		return parts[0], "", false, true
+	case len(parts) == 2:
+		return parts[0], parts[1], false, true
+	case parts[2] == "svc":
+		return parts[0], parts[1], true, true
+	}
+	return "", "", false, false
+}
+
+// ServiceOf finds the Service that a host name means for pods of the namespace,
+// nil when it is none of the list. A Service is found by its earlier names too.
+func ServiceOf(list *framework.ResourceList, namespace, host string) *yaml.RNode {
+	name, other, _, ok := ServiceName(host)
+	if !ok {
+		return nil
+	}
+	if other != "" && namespace != "" {
+		namespace = other
+	}
+	return Find(list, "Service", namespace, name)
+}
