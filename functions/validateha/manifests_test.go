@@ -11,20 +11,20 @@ import (
 
 // TestGoldenManifests compares what is found in whole manifests with goldens.
 func TestGoldenManifests(t *testing.T) {
-	manifests := map[string]func() []string{
-		"base":                         func() []string { return parse(t, golden.Base(t)).validate(today) },
-		"harbor-1.2-article":           func() []string { return parse(t, rendered(t, "harbor-1.2-article")).validate(today) },
-		"harbor-1.2-article-1.7":       func() []string { return parse(t, rendered(t, "harbor-1.2-article")).validate("1.7") },
-		"harbor-1.2-ha":                func() []string { return parse(t, rendered(t, "harbor-1.2-ha")).validate(today) },
-		"example-production":           func() []string { return parse(t, rendered(t, "example-production")).validate(today) },
-		"secrets-in-configmaps":        func() []string { return parse(t, highlyAvailable(t)).validate(today) },
-		"corpus-harbor-2.15-ha":        func() []string { return parse(t, corpus(t, "harbor-2.15/ha.yaml")).validate(today) },
-		"corpus-harbor-2.15-default":   func() []string { return parse(t, corpus(t, "harbor-2.15/default.yaml")).validate(today) },
-		"corpus-harbor-1.2.0-upstream": func() []string { return parse(t, upstream(t)).validate(today) },
+	manifests := map[string]func(testing.TB) []string{
+		"base":                         func(t testing.TB) []string { return parse(t, golden.Base(t)).validate(today) },
+		"harbor-1.2-article":           func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-article")).validate(today) },
+		"harbor-1.2-article-1.7":       func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-article")).validate("1.7") },
+		"harbor-1.2-ha":                func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-ha")).validate(today) },
+		"example-production":           func(t testing.TB) []string { return parse(t, rendered(t, "example-production")).validate(today) },
+		"secrets-in-configmaps":        func(t testing.TB) []string { return parse(t, highlyAvailable(t)).validate(today) },
+		"corpus-harbor-2.15-ha":        func(t testing.TB) []string { return parse(t, corpus(t, "harbor-2.15/ha.yaml")).validate(today) },
+		"corpus-harbor-2.15-default":   func(t testing.TB) []string { return parse(t, corpus(t, "harbor-2.15/default.yaml")).validate(today) },
+		"corpus-harbor-1.2.0-upstream": func(t testing.TB) []string { return parse(t, upstream(t)).validate(today) },
 	}
 	for name, findings := range manifests {
 		t.Run(name, func(t *testing.T) {
-			found := findings()
+			found := findings(t)
 			errors := startingWith(found, "error ")
 			wrong := slices.Contains([]string{"base", "harbor-1.2-article", "corpus-harbor-1.2.0-upstream"}, name)
 			if wrong != (len(errors) > 0) {
