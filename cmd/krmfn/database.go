@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,6 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/kio"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/bounded"
 	"krmfn.dev/harbor/internal/database"
 	"krmfn.dev/harbor/internal/krm"
 )
@@ -59,7 +58,7 @@ SQL names the database, not where the same word is data, a comment or a table.`,
 			return o.print(s)
 		},
 	}
-	cmd.SetFlagErrorFunc(withoutArgument)
+	cmd.SetFlagErrorFunc(redact)
 	flags := cmd.Flags()
 	flags.StringVar(&o.account.Database, "database", "", "`NAME` of the database")
 	flags.StringVar(&o.account.User, "user", "", "`NAME` of the user that Harbor logs in as")
@@ -154,10 +153,8 @@ func (o *databaseOptions) print(s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(s.out, sql); err != nil {
-		return fmt.Errorf("writing stdout: %w", err)
-	}
-	return nil
+	_, err = io.WriteString(s.out, sql)
+	return err
 }
 
 func (o *databaseOptions) password(s streams) (string, error) {
@@ -172,7 +169,7 @@ func (o *databaseOptions) password(s streams) (string, error) {
 	if !ok {
 		return "", errors.New("--password-from is missing, and there is no terminal to ask on")
 	}
-	fmt.Fprintf(s.err, "Password of %s: ", o.account.User)
+	fmt.Fprint(s.err, printable("Password of %s:", o.account.User), " ")
 	password, err := term.ReadPassword(fd)
 	fmt.Fprintln(s.err)
 	if err != nil {
@@ -186,9 +183,9 @@ func (o *databaseOptions) password(s streams) (string, error) {
 func (o *databaseOptions) rename(s streams) error {
 	in := s.in
 	if o.dump != krm.Stdin {
-		file, err := os.Open(o.dump)
+		file, err := bounded.Open(o.dump) // and read as a stream, of any size
 		if err != nil {
-			return fmt.Errorf("reading %w", err)
+			return err
 		}
 		defer file.Close()
 		in = file
@@ -208,7 +205,10 @@ func (o *databaseOptions) rename(s streams) error {
 		warnings = append(warnings, `the dump does not end with "-- Dump completed", as those of mysqldump do: it may be cut off`)
 	}
 	if len(warnings) > 0 {
-		fmt.Fprintf(s.err, "krmfn database (%s):\n  warning: %s\n", krm.File{Name: o.dump}, strings.Join(warnings, "\n  warning: "))
+		s.say("krmfn database (%s):", krm.File{Name: o.dump})
+	}
+	for _, w := range warnings {
+		s.say("  warning: %s", w)
 	}
 	return nil
 }

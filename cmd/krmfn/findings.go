@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ import (
 // that say the same of several objects share one. kustomize shows its users
 // nothing but this, and not which function it comes from (kustomize#4398). Info
 // findings are printed when asked for only. Nothing to say is nothing printed.
-func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
+func (s streams) printFindings(o krm.Outcome, verbose bool) {
 	lines := linesOf(o.Findings, o.Config)
 	if !verbose {
 		lines = slices.DeleteFunc(lines, func(l line) bool { return l.severity == framework.Info })
@@ -31,11 +30,11 @@ func printFindings(w io.Writer, o krm.Outcome, verbose bool) {
 	if o.Config != "" {
 		heading += " (" + o.Config + ")"
 	}
-	fmt.Fprintln(w, heading+":")
+	s.say("%s:", heading)
 	for _, severity := range []framework.Severity{framework.Error, framework.Warning, framework.Info} {
 		for _, l := range lines {
 			if l.severity == severity {
-				fmt.Fprintln(w, "  "+l.String())
+				s.say("  %s", l)
 			}
 		}
 	}
@@ -53,7 +52,7 @@ type line struct {
 func linesOf(findings framework.Results, config string) []line {
 	var lines []line
 	for _, r := range findings {
-		l := line{severity: r.Severity, message: strings.ReplaceAll(r.Message, "\n", " ")}
+		l := line{severity: r.Severity, message: r.Message}
 		if rule := r.Tags["rule"]; rule != "" {
 			l.message += " [" + rule + "]" // by which it can be looked up, and ignored
 		}

@@ -32,9 +32,9 @@ func checkFlags(flags *pflag.FlagSet) error {
 	return errors.Join(errs...)
 }
 
-// withoutArgument is the error about a flag without what was written behind it,
-// e.g. -pPASSWORD.
-func withoutArgument(_ *cobra.Command, err error) error {
+// redact cuts the rest of the argument from pflag's error: in -pPASSWORD it is a
+// password.
+func redact(_ *cobra.Command, err error) error {
 	message, _, _ := strings.Cut(err.Error(), " in -")
 	return errors.New(message)
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -47,19 +44,4 @@ func runFiles(s streams, name string, paths []string, verbose bool) error {
 		files = append(files, file)
 	}
 	return write(s, functions.Catalog.RunFiles(name, files[0], files[1:]), verbose)
-}
-
-func read(s streams, path string) (krm.File, error) {
-	if path == krm.Stdin {
-		content, err := io.ReadAll(s.in)
-		if err != nil {
-			return krm.File{}, fmt.Errorf("reading stdin: %w", err)
-		}
-		return krm.File{Name: path, Content: content}, nil
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return krm.File{}, fmt.Errorf("reading %w", err)
-	}
-	return krm.File{Name: path, Content: content}, nil
 }

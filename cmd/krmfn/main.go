@@ -5,51 +5,57 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
-
-	"golang.org/x/term"
 )
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// streams are what a command reads and writes. stdout carries nothing but the
-// result, stderr what there is to say about it.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// terminal returns the file descriptor of a stream that is a terminal, and whether
-// it is one.
-func terminal(stream any) (fd int, ok bool) {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return 0, false
-	}
-	fd = int(f.Fd())
-	return fd, term.IsTerminal(fd)
-}
-
 // errFindings ends a command whose error findings are printed already.
 var errFindings = errors.New("there are error findings")
+
+// exitError is an error with an exit status of its own.
+type exitError struct {
+	status int
+	error
+}
+
+func (e exitError) Unwrap() error { return e.error }
 
 // run returns the exit status: 0, 1 for every failure, 2 where validate could
 // not say anything.
 func run(args []string, s streams) int {
+	out := &stdout{Writer: s.out}
+	s.out = out
 	root := newRoot(s)
 	root.SetArgs(args)
-	switch err := root.Execute(); {
-	case err == nil:
-		return 0
-	case errors.As(err, &notRun{}):
-		fmt.Fprintf(s.err, "krmfn: %v\n", err)
-		return 2
-	case !errors.Is(err, errFindings):
-		fmt.Fprintf(s.err, "krmfn: %v\n", err)
+	err := root.Execute()
+	if err == nil {
+		err = out.failed // help and the like look at no errors
 	}
-	return 1
+	if err == nil {
+		return 0
+	}
+	exit := exitError{1, err}
+	errors.As(err, &exit)
+	if !errors.Is(err, errFindings) {
+		for _, single := range split(exit.error) {
+			s.say("krmfn: %v", single)
+		}
+	}
+	return exit.status
+}
+
+// split takes joined errors apart.
+func split(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, split(e)...)
+	}
+	return all
 }

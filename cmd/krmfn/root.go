@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"runtime/debug"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/show"
 )
 
 // version is set when a release is built.
@@ -40,7 +40,7 @@ kustomize, kpt and Argo CD run it like that.`,
 		},
 	}
 	root.SetOut(s.out)
-	root.SetErr(s.err)
+	root.SetErr(show.NewLines(s.err)) // cobra repeats arguments in it
 	// No template of cobra is set, the one for --version neither: text/template
 	// keeps the linker from dropping methods, which makes the program 3 MB larger.
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -49,12 +49,31 @@ kustomize, kpt and Argo CD run it like that.`,
 		&cobra.Group{ID: "functions", Title: "Functions:"},
 		&cobra.Group{ID: "commands", Title: "Commands:"},
 	)
-	root.SetHelpCommandGroupID("commands")
+	root.SetHelpCommand(newHelp(root))
 	root.AddCommand(newRender(s, &verbose), newValidate(s, &verbose), newRules(s), newSecrets(s), newDatabase(s), newList(s))
 	for _, f := range functions.Catalog.Functions {
 		root.AddCommand(newFunction(s, f, &verbose))
 	}
 	return root
+}
+
+// newHelp is the command help. That of cobra exits 0 for what it does not know.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Help about any command",
+		GroupID: "commands",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err == nil {
+				err = known(cmd, rest)
+			}
+			if err != nil {
+				return err
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // known refuses an argument that is no command.
@@ -82,20 +101,20 @@ func versionString() string {
 
 // runList is the KRM function: a ResourceList in, a ResourceList out.
 func runList(s streams, name string, verbose bool) error {
-	in, err := io.ReadAll(s.in)
+	in, err := read(s, krm.Stdin)
 	if err != nil {
-		return fmt.Errorf("reading stdin: %w", err)
+		return write(s, functions.Catalog.Fail(name, err), verbose)
 	}
-	return write(s, functions.Catalog.Run(in, name), verbose)
+	return write(s, functions.Catalog.Run(in.Content, name), verbose)
 }
 
 // write puts the result on stdout in one piece, and what there is to say about
 // it on stderr.
 func write(s streams, o krm.Outcome, verbose bool) error {
 	if _, err := s.out.Write(o.Output); err != nil {
-		return fmt.Errorf("writing stdout: %w", err)
+		return err
 	}
-	printFindings(s.err, o, verbose)
+	s.printFindings(o, verbose)
 	if o.Failed() {
 		return errFindings
 	}

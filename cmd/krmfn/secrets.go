@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
+	"krmfn.dev/harbor/internal/bounded"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/secrets"
 )
@@ -74,7 +75,7 @@ env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 			return o.run(s)
 		},
 	}
-	cmd.SetFlagErrorFunc(withoutArgument)
+	cmd.SetFlagErrorFunc(redact)
 	all := cmd.PersistentFlags()
 	all.StringVar(&o.names.Harbor, "name", "harbor-secrets", "`NAME` of the Secret of Harbor's own values")
 	all.StringVar(&o.names.CephFS, "cephfs-secret", "csi-cephfs-secret", "`NAME` of the Secret that the ceph-csi driver reads")
@@ -114,7 +115,7 @@ together, certificates that expire. It shows no value.`,
 		},
 		RunE: func(_ *cobra.Command, args []string) error { return o.check(s, args) },
 	}
-	cmd.SetFlagErrorFunc(withoutArgument)
+	cmd.SetFlagErrorFunc(redact)
 	return cmd
 }
 
@@ -137,10 +138,10 @@ func (o *secretsOptions) run(s streams) error {
 		return err
 	}
 	if len(found) > 0 {
-		fmt.Fprintln(s.err, "krmfn secrets:")
+		s.say("krmfn secrets:")
 	}
 	for _, f := range found {
-		fmt.Fprintf(s.err, "  %s\n", f)
+		s.say("  %s", f)
 	}
 	if found.Failed() {
 		return errFindings
@@ -152,10 +153,8 @@ func (o *secretsOptions) run(s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.out.Write(out); err != nil {
-		return fmt.Errorf("writing stdout: %w", err)
-	}
-	return nil
+	_, err = s.out.Write(out)
+	return err
 }
 
 // request gathers what the flags lead to.
@@ -188,9 +187,9 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 		if path == "" {
 			continue
 		}
-		content, err := os.ReadFile(path)
+		content, err := bounded.Read(path)
 		if err != nil {
-			return r, fmt.Errorf("--%s: reading %w", f.name, err)
+			return r, fmt.Errorf("--%s: %w", f.name, err)
 		}
 		r.Given = append(r.Given, secrets.Value{Secret: o.names.Harbor, Key: f.key, Text: string(content), Source: "--" + f.name})
 	}
@@ -217,15 +216,15 @@ func (o *secretsOptions) readExisting(s streams) (secrets.Existing, error) {
 }
 
 func (o *secretsOptions) readHarborCfg() ([]secrets.Value, secrets.Findings, error) {
-	content, err := os.ReadFile(o.harborCfg)
+	content, err := bounded.Read(o.harborCfg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %w", err)
+		return nil, nil, err
 	}
 	return secrets.FromCfg(o.names, string(content), func(path string) ([]byte, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(o.harborCfg), path)
 		}
-		return os.ReadFile(path)
+		return bounded.ReadRegular(path)
 	})
 }
 
@@ -322,7 +321,7 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 			found = append(found, secrets.Finding{Severity: framework.Error, Message: "holds no Secret that is known"})
 		}
 		for _, f := range found {
-			fmt.Fprintf(s.out, "%s: %s\n", file, f)
+			fmt.Fprintln(s.out, printable("%s: %s", file, f))
 		}
 		failed = failed || found.Failed()
 		names = append(names, checked...)
@@ -330,6 +329,6 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 	if failed {
 		return errFindings
 	}
-	fmt.Fprintf(s.out, "ok: %s\n", strings.Join(names, ", "))
+	fmt.Fprintln(s.out, printable("ok: %s", strings.Join(names, ", ")))
 	return nil
 }

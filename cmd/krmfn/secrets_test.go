@@ -331,12 +331,12 @@ func TestSecretsErrors(t *testing.T) {
 		{"", []string{"check", "-p" + givenAdmin}, "krmfn: unknown shorthand flag: 'p'\n"},
 		{"", []string{"check"}, "krmfn: give the Secrets: files, or - for stdin\n"},
 		{"", []string{"check", "-", "-"}, "krmfn: - stands for stdin and can be given once\n"},
-		{"", []string{"check", dir + "/nowhere"}, "krmfn: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"check", dir + "/nowhere"}, "krmfn: reading " + dir + "/nowhere: no such file or directory\n"},
 		{"", []string{"--admin-password-from", givenAdmin}, "krmfn: --admin-password-from: " + noSource + "\n"},
-		{"", []string{"--from", "", "-o", ""}, "krmfn: --from is empty\n--output is empty\n"},
+		{"", []string{"--from", "", "-o", ""}, "krmfn: --from is empty\nkrmfn: --output is empty\n"},
 		{"", []string{"--redis-password-from", "env:TEST_NOT_SET"}, "krmfn: --redis-password-from: environment variable TEST_NOT_SET is not set\n"},
 		{"", []string{"--redis-password-from", "file:" + empty}, "krmfn: --redis-password-from: is empty\n"},
-		{"", []string{"--redis-password-from", "file:" + dir + "/nowhere"}, "krmfn: --redis-password-from: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"--redis-password-from", "file:" + dir + "/nowhere"}, "krmfn: --redis-password-from: reading " + dir + "/nowhere: no such file or directory\n"},
 		{givenRedis, []string{"--redis-password-from", "-", "--admin-password-from", "-"}, "krmfn: --redis-password-from: - stands for stdin and can be given once\n"},
 		{made, []string{"--from", "-", "--redis-password-from", "-"}, "krmfn: --redis-password-from: - stands for stdin and can be given once\n"},
 		{"", []string{"--name", "Harbor"}, "krmfn: --name: \"Harbor\" is not a valid name: want at most 253 lower case letters, digits, - and ., a letter or digit first and last\n"},
@@ -345,17 +345,17 @@ func TestSecretsErrors(t *testing.T) {
 		{"", []string{"--cephfs-in-tree"}, "krmfn: --cephfs-in-tree: give the key with --cephfs-key-from\n"},
 		{"", []string{"--cephfs-in-tree", "--cephfs-user", "a"}, "krmfn: --cephfs-user: the volume plugin inside Kubernetes reads the user from the volume: leave it out\n"},
 		{"", []string{"--from", "-"}, "krmfn: --from: standard input: holds no Secret or ConfigMap of Harbor by the names that are looked for\n"},
-		{"", []string{"--from", dir + "/nowhere"}, "krmfn: --from: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"--from", dir + "/nowhere"}, "krmfn: --from: reading " + dir + "/nowhere: no such file or directory\n"},
 		{made, []string{"--from", "-", "--namespace", "other"}, "krmfn secrets:\n" +
 			"  error: Secret harbor-secrets: is ignored: it is in namespace harbor, not in other\n" +
 			"  error: Secret harbor-database: is ignored: it is in namespace harbor, not in other\n" +
 			"  error: Secret harbor-redis: is ignored: it is in namespace harbor, not in other\n"},
 		{"a: *" + givenRedis, []string{"--from", "-"}, "krmfn: --from: standard input: is no YAML\n"},
 		{"", []string{"--harbor-cfg", file("bad.cfg", givenLDAP)}, "krmfn: --harbor-cfg: line 1 is not key = value\n"},
-		{"", []string{"--harbor-cfg", dir + "/nowhere"}, "krmfn: --harbor-cfg: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"--harbor-cfg", dir + "/nowhere"}, "krmfn: --harbor-cfg: reading " + dir + "/nowhere: no such file or directory\n"},
 		{"", []string{"--harbor-cfg", file("empty.cfg", "secretkey_path = "+dir+"/empty-key")}, "krmfn secrets:\n" +
 			"  error: Secret harbor-secrets SECRET_KEY: has 0 characters, want 16\n"},
-		{"", []string{"--token-key", dir + "/nowhere"}, "krmfn: --token-key: reading open " + dir + "/nowhere: no such file or directory\n"},
+		{"", []string{"--token-key", dir + "/nowhere"}, "krmfn: --token-key: reading " + dir + "/nowhere: no such file or directory\n"},
 		{made, []string{"--from", "-", "--database-password-from", "env:TEST_GIVEN"}, "krmfn secrets:\n" +
 			"  error: Secret harbor-database password: the existing Secret and --database-password-from give different values: leave one of them out\n"},
 		{"", []string{"--token-cert", cert}, "krmfn secrets:\n  error: Secret harbor-secrets private_key.pem: is missing\n"},

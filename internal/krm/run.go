@@ -30,6 +30,11 @@ func (c Catalog) Run(in []byte, name string) Outcome {
 	return c.run(name, func() (*document, error) { return readList(in) })
 }
 
+// Fail is the outcome of a run whose input could not be read.
+func (c Catalog) Fail(name string, err error) Outcome {
+	return c.run(name, func() (*document, error) { return emptyList(), err })
+}
+
 // File is a text of YAML documents.
 type File struct {
 	Name    string // Stdin for standard input
@@ -188,6 +193,9 @@ func withoutEdits(all framework.Results) framework.Results {
 
 func finish(d *document, o Outcome) Outcome {
 	d.addFiles()
+	for _, r := range d.list.Results {
+		hideIn(r)
+	}
 	o.Findings = d.list.Results
 	output, err := d.bytes()
 	if err != nil {

@@ -35,7 +35,9 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -67,6 +69,9 @@ type Options struct {
 	Functions types.FnPluginLoadingOptions
 	// Helm are the options for Helm charts. The default of Command is helm.
 	Helm types.HelmConfig
+	// Stderr gets the warnings of kustomize and the stderr of the functions, each
+	// line harmless for a terminal; nil is the stderr of the process.
+	Stderr io.Writer
 	// LoadRestrictor is LoadRestrictionsRootOnly, the default, or
 	// LoadRestrictionsNone.
 	LoadRestrictor string
@@ -76,8 +81,8 @@ type Options struct {
 var building sync.Mutex
 
 // Build returns the YAML that kustomize build prints for dir, which is a
-// directory or the URL of a git repository. Warnings of kustomize and the
-// stderr of the functions go to stderr of the process.
+// directory or the URL of a git repository. Only regular files of at most
+// bounded.Limit bytes are read.
 //
 // The error names dir. A refused function is named by its config, with what it
 // wanted to run and the flags that would allow it. When a function fails,
@@ -109,9 +114,15 @@ func build(dir string, o Options) ([]byte, error) {
 	yaml.Unmarshal = g.Unmarshal
 	defer func() { yaml.Unmarshal = g.unmarshal }()
 
-	resources, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), dir)
-	if g.refusal != nil {
-		return nil, g.refusal // without what kustomize wraps around it
+	restore, err := redirectStderr(cmp.Or[io.Writer](o.Stderr, os.Stderr))
+	if err != nil {
+		return nil, fmt.Errorf("redirecting stderr: %w", err)
+	}
+	disk := &regularFiles{FileSystem: filesys.MakeFsOnDisk()}
+	resources, err := krusty.MakeKustomizer(options).Run(disk, dir)
+	restore()
+	if refusal := cmp.Or(g.refusal, disk.refusal); err != nil && refusal != nil {
+		return nil, refusal // without what kustomize wraps around it
 	}
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"krmfn.dev/harbor/internal/show"
 )
 
 // Commands of GitHub Actions end at a line break; their properties also at a
@@ -20,7 +22,7 @@ func github(r Report, style Style) ([]byte, error) {
 	var b strings.Builder
 	for _, f := range r.shown(style) {
 		command := []string{"error", "warning", "notice"}[rank(f.Severity)]
-		fmt.Fprintf(&b, "::%s %s::%s\n", command, strings.Join(properties(f), ","), escapeData.Replace(visible(f.sentence())))
+		fmt.Fprintf(&b, "::%s %s::%s\n", command, strings.Join(properties(f), ","), escapeData.Replace(show.Visible(f.sentence())))
 	}
 	fmt.Fprintln(&b, r.summary(style))
 	return []byte(b.String()), nil
@@ -30,7 +32,7 @@ func properties(f Finding) []string {
 	var all []string
 	add := func(name, value string) {
 		if value != "" {
-			all = append(all, name+"="+escapeProperty.Replace(visible(value)))
+			all = append(all, name+"="+escapeProperty.Replace(show.Visible(value)))
 		}
 	}
 	add("file", filepath.ToSlash(f.path()))

@@ -96,8 +96,8 @@ func (p Places) Find(ref yaml.ResourceIdentifier) (Place, bool) {
 	return alike[0], true
 }
 
-// Twice returns an object of q, which has a name, that stands in p too.
-func (p Places) Twice(q Places) (place Place, found bool) {
+// Shared returns the first object of q with a name that is in p too.
+func (p Places) Shared(q Places) (place Place, found bool) {
 	known := map[yaml.ResourceIdentifier]bool{}
 	for _, place := range p {
 		known[place.Ref] = true

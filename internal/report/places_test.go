@@ -158,13 +158,13 @@ func TestUnwrap(t *testing.T) {
 	}
 }
 
-func TestTwice(t *testing.T) {
+func TestShared(t *testing.T) {
 	a := Read("a", []byte("kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {generateName: y}\n"))
 	b := Read("b", []byte("kind: A\nmetadata: {generateName: y}\n---\nkind: A\nmetadata: {name: x, namespace: n}\n"))
-	if _, found := a.Twice(b); found {
+	if _, found := a.Shared(b); found {
 		t.Error("found what is not there")
 	}
-	place, found := a.Twice(a)
+	place, found := a.Shared(a)
 	if !found || place.Ref.Name != "x" {
 		t.Errorf("found %v", place.Ref)
 	}
@@ -181,6 +181,5 @@ func FuzzPlaces(f *testing.F) {
 				t.Error("negative line")
 			}
 		}
-		OneLine(field)
 	})
 }

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/show"
 )
 
 // Escape sequences of a terminal.
@@ -46,20 +47,16 @@ func groups(all []Finding) [][]Finding {
 	return cut
 }
 
-// heading is object and file. It does not begin like a command of GitHub
-// Actions, whatever the kind is called.
+// heading is object and file.
 func heading(f Finding) string {
-	object := OneLine(f.object())
+	object := f.object()
 	if object == "" {
 		object = "All objects"
 	}
-	if trimmed := strings.TrimLeft(object, " "); strings.HasPrefix(trimmed, ":") {
-		object = `\x3a` + trimmed[1:]
-	}
 	if path := f.path(); path != "" {
-		object += " (" + OneLine(path) + ")"
+		object += " (" + path + ")"
 	}
-	return object
+	return show.Line(object)
 }
 
 // writeRows writes line, severity, rule, field and message of the findings of
@@ -68,7 +65,7 @@ func writeRows(b *strings.Builder, group []Finding, style Style) {
 	var rows [][]string
 	widths := make([]int, 4)
 	for _, f := range group {
-		row := []string{"", OneLine(string(f.Severity)), OneLine(f.rule()), OneLine(f.field()), OneLine(f.Message)}
+		row := []string{"", show.Line(string(f.Severity)), show.Line(f.rule()), show.Line(f.field()), show.Line(f.Message)}
 		if f.Line > 0 {
 			row[0] = strconv.Itoa(f.Line)
 		}
@@ -104,33 +101,4 @@ func paint(s, color string, style Style) string {
 		return s
 	}
 	return color + s + plain
-}
-
-// OneLine makes a text from a manifest fit to be printed in a line: line breaks
-// become spaces, and what a terminal would obey or not show is written as an
-// escape. So is the beginning of an old command of GitHub Actions, which works
-// anywhere in a line: ##[.
-func OneLine(s string) string {
-	s = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(visible(s))
-	return strings.ReplaceAll(s, "##[", `\x23#[`)
-}
-
-// visible writes control characters, other characters that cannot be seen and
-// what is not UTF-8 as escapes. Line breaks and tabs stay.
-func visible(s string) string {
-	var b strings.Builder
-	for i, size := 0, 0; i < len(s); i += size {
-		var r rune
-		r, size = utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(r), r == '\n', r == '\r', r == '\t':
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
 }

@@ -1,0 +1,120 @@
+package validateha
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+var scheduling = Rule{
+	ID: "L15", Severity: framework.Warning,
+	What: "Pods are replaced when their template changes, get requests only when they are ready, are several, and are not all on one node or evicted at once.",
+	Why:  "A ReplicationController leaves running pods as they are (website#19439), a mutable tag runs another program on each node (harbor#4200), and without probe, spread and budget replicas fail together (kubernetes.io disruptions, topology-spread-constraints).",
+	Do:   "Make Deployments with a readinessProbe, topologySpreadConstraints and a PodDisruptionBudget that leaves one pod to evict.",
+	check: func(k *checker) {
+		for _, c := range k.all {
+			k.checkWorkload(c)
+		}
+		for _, obj := range k.ofKind("PodDisruptionBudget") {
+			k.checkBudget(obj)
+		}
+	},
+}
+
+// replicable are the components that can have several replicas in each
+// generation, and without which clients cannot push, pull or log in.
+var replicable = map[harbor.Generation][]string{
+	1: {harbor.Nginx, harbor.Registry, harbor.UI},
+	2: {"core", harbor.JobService, harbor.Nginx, "portal", harbor.Registry},
+}
+
+// checkWorkload says in one finding all that a workload lacks.
+func (k *checker) checkWorkload(c harbor.Component) {
+	var lacks []string
+	s := k.scale(c.Workload)
+	if c.GetKind() == "ReplicationController" {
+		lacks = append(lacks, "is a ReplicationController: a changed template does not reach running pods")
+	}
+	if s.n == 1 && slices.Contains(replicable[c.Generation()], c.Name()) {
+		lacks = append(lacks, "has one replica: Harbor is down while it moves")
+	}
+	if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
+		lacks = append(lacks, "has no readinessProbe")
+	}
+	if s.n > 1 && s.n != everywhere && !k.spread(c) {
+		lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
+	}
+	if s.n > 1 && !slices.ContainsFunc(k.ofKind("PodDisruptionBudget"), func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
+		lacks = append(lacks, "has no PodDisruptionBudget")
+	}
+	if mutable(c) {
+		lacks = append(lacks, "has a tag that is not always the same image: "+c.Image())
+	}
+	if len(lacks) > 0 {
+		k.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
+	}
+}
+
+func (k *checker) spread(c harbor.Component) bool {
+	return len(krm.Elements(c.RNode, c.Pod.Append("topologySpreadConstraints")...)) > 0 ||
+		krm.Lookup(c.RNode, c.Pod.Append("affinity", "podAntiAffinity")...) != nil
+}
+
+// mutable says whether the tag is known to be moved: none, latest, those of
+// development, and that of the registry whose builds start in different ways
+// (unless the command is pinned).
+func mutable(c harbor.Component) bool {
+	name, tag, digest := c.SplitImage()
+	if digest != "" {
+		return false
+	}
+	if name == "registry" && strings.HasSuffix(tag, "-photon") {
+		return krm.Lookup(c.RNode, c.Path.Append("command")...) == nil
+	}
+	return slices.Contains([]string{"", "latest", "dev", "nightly", "stable"}, tag) || strings.HasSuffix(tag, "-dev")
+}
+
+// budgets says whether a PodDisruptionBudget selects the workload's pods. Those
+// of the chart have no namespace.
+func budgets(obj *yaml.RNode, w kube.Workload) bool {
+	near := obj.GetNamespace() == w.GetNamespace() || obj.GetNamespace() == ""
+	selector := krm.Lookup(obj, "spec", "selector")
+	return near && selector != nil && kube.Selects(yaml.NewRNode(selector), w.PodLabels())
+}
+
+// checkBudget reports a budget that never lets a pod of Harbor go.
+func (k *checker) checkBudget(obj *yaml.RNode) {
+	for _, c := range k.all {
+		s := k.scale(c.Workload)
+		if !budgets(obj, c.Workload) || s.n == everywhere || s.n == 0 {
+			continue
+		}
+		for _, field := range []string{"minAvailable", "maxUnavailable"} {
+			text := krm.Text(obj, "spec", field)
+			n, ok := scaled(text, s.n)
+			if ok && (field == "minAvailable" && n >= s.n || field == "maxUnavailable" && n == 0) {
+				k.warn(obj, krm.Path{"spec", field}, "is %s and the %s has %s: no pod may be evicted, and no node can be drained", text, c.Name(), s.word).is(number(text))
+			}
+		}
+	}
+}
+
+// scaled reads a number or a percentage of n, rounded up as Kubernetes does.
+func scaled(text string, n int) (int, bool) {
+	percent, isPercent := strings.CutSuffix(text, "%")
+	value, err := strconv.Atoi(percent)
+	if err != nil {
+		return 0, false
+	}
+	if isPercent {
+		value = (value*n + 99) / 100
+	}
+	return value, true
+}

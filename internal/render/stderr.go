@@ -1,0 +1,36 @@
+package render
+
+import (
+	"io"
+	"log"
+	"os"
+
+	"krmfn.dev/harbor/internal/show"
+)
+
+// redirectStderr lets what kustomize, kyaml and the functions print on stderr of
+// the process arrive at w, until restore is called: kustomize takes no other
+// stream. There may be names in it that a terminal would obey.
+func redirectStderr(w io.Writer) (restore func(), err error) {
+	from, to, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	before, logged := os.Stderr, log.Writer()
+	os.Stderr = to
+	log.SetOutput(to)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lines := show.NewLines(w)
+		_, _ = io.Copy(lines, from) // as with stderr itself, nobody could be told
+		_ = lines.Close()
+	}()
+	return func() {
+		os.Stderr = before
+		log.SetOutput(logged)
+		to.Close()
+		<-done
+		from.Close()
+	}, nil
+}

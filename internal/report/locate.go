@@ -1,0 +1,80 @@
+package report
+
+import "sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+// Input is a text that was validated.
+type Input struct {
+	Name    string // as the findings call it
+	Objects Places
+	// Origins is nil for the text of a file. For what a tool has built from files
+	// it returns those that may hold an object, given as it was built or the zero
+	// Place, and last the file to name if none of them does.
+	Origins func(built Place) []string
+}
+
+// Locator finds the files and lines that findings are about.
+type Locator struct {
+	inputs map[string]Input
+	read   func(path string) ([]byte, error)
+	files  map[string]Places // by path, as far as they were read
+}
+
+// NewLocator makes a Locator. It reads other files than the inputs with read; one
+// that cannot be read holds no objects.
+func NewLocator(inputs []Input, read func(path string) ([]byte, error)) Locator {
+	l := Locator{map[string]Input{}, read, map[string]Places{}}
+	for _, in := range inputs {
+		l.inputs[in.Name] = in
+		if in.Origins == nil {
+			l.files[in.Name] = in.Objects
+		}
+	}
+	return l
+}
+
+// Locate adds file and line, as far as they can be known, to a result that names
+// an object and an input, or another file that the object says it comes from.
+func (l Locator) Locate(r framework.Result) Finding {
+	f := Finding{Result: r}
+	if r.File == nil || r.ResourceRef == nil {
+		return f
+	}
+	in := l.inputs[r.File.Path]
+	built, _ := in.Objects.Find(*r.ResourceRef)
+	candidates := []string{r.File.Path}
+	if in.Origins != nil {
+		candidates = in.Origins(built)
+		f.File = &framework.File{Path: candidates[len(candidates)-1]}
+	}
+	for _, path := range candidates {
+		if place, found := l.objects(path).Find(*r.ResourceRef); found {
+			f.File, f.Line = &place.File, lineOf(place, built, r.Field)
+			return f
+		}
+	}
+	return f
+}
+
+// lineOf is the line of a field in a file. The path of the field is that of the
+// object as it was validated, if that is known to be another one.
+func lineOf(place, validated Place, field *framework.Field) int {
+	if field == nil {
+		return place.Line("")
+	}
+	if validated.Known() {
+		return place.LineFrom(validated, field.Path)
+	}
+	return place.Line(field.Path)
+}
+
+// objects returns what is in a file, read once.
+func (l Locator) objects(path string) Places {
+	places, known := l.files[path]
+	if !known {
+		if content, err := l.read(path); err == nil {
+			places = Read(path, content)
+		}
+		l.files[path] = places
+	}
+	return places
+}
