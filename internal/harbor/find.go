@@ -13,16 +13,16 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-// FindAll finds every Harbor of a list: the parts by image, container name and label,
-// never by the names of objects, which carry prefixes; and then those that the
-// parts found so call, whatever their images are.
+// FindAll finds every Harbor of a list: the parts by image, container name and
+// label, never by the names of objects, which carry prefixes; and then those that
+// the parts found so call, whatever their images are.
 func FindAll(list *framework.ResourceList) []*Harbor {
-	workloads := running(list)
+	pods := running(list)
 	var all []*Harbor
-	for _, group := range groups(workloads) {
-		h := &Harbor{list: list}
+	for _, group := range groups(pods) {
+		h := &Harbor{list: list, layout: generationOf(group)}
 		h.identify(group)
-		h.byUse(workloads)
+		h.byUse(pods)
 		h.bySoleName(group)
 		if len(h.Components) > 0 { // else parts of other generations than the group's
 			all = append(all, h.apart()...)
@@ -31,13 +31,29 @@ func FindAll(list *framework.ResourceList) []*Harbor {
 	return all
 }
 
+// pod is a workload, and what its parts are recognised by.
+type pod struct {
+	kube.Workload
+	labels     map[string]string
+	containers []kube.Container // without init containers
+	isPart     bool             // of any generation
+}
+
 // running are the workloads whose pods run all the time. One that another
 // workload of the list owns is not looked at: as a Deployment's ReplicaSet, it is
 // made from its owner.
-func running(list *framework.ResourceList) []kube.Workload {
-	return slices.DeleteFunc(kube.Workloads(list), func(w kube.Workload) bool {
-		return !w.Replicated() && w.GetKind() != "DaemonSet" || owned(list, w)
-	})
+func running(list *framework.ResourceList) []pod {
+	var all []pod
+	for _, w := range kube.Workloads(list) {
+		if !w.Replicated() && w.GetKind() != "DaemonSet" || owned(list, w) {
+			continue
+		}
+		p := pod{Workload: w, labels: w.PodLabels()}
+		p.containers = slices.DeleteFunc(w.Containers(), func(c kube.Container) bool { return c.Init })
+		p.isPart = slices.ContainsFunc(layouts, func(l layout) bool { return len(l.parts(p)) > 0 })
+		all = append(all, p)
+	}
+	return all
 }
 
 // owned says whether the workload has a controller that is in the list.
@@ -53,15 +69,13 @@ func owned(list *framework.ResourceList, w kube.Workload) bool {
 	return false
 }
 
-// groups are the workloads that may belong together: of one namespace and one
-// instance of a chart. Where only some name one, the others belong to it if it is
-// the only one. Groups in which there is no part of Harbor are left out.
-func groups(workloads []kube.Workload) [][]kube.Workload {
-	byNamespace := partition(workloads, kube.Workload.GetNamespace)
-	var all [][]kube.Workload
-	for _, some := range byNamespace {
-		for _, group := range partition(some, instance) {
-			if slices.ContainsFunc(group, isPart) {
+// groups are the pods that may belong together: of one namespace and one instance
+// of a chart. Groups in which there is no part of Harbor are left out.
+func groups(pods []pod) [][]pod {
+	var all [][]pod
+	for _, some := range partition(pods, func(p pod) string { return p.GetNamespace() }) {
+		for _, group := range partition(some, pod.instance) {
+			if slices.ContainsFunc(group, func(p pod) bool { return p.isPart }) {
 				all = append(all, group)
 			}
 		}
@@ -69,12 +83,12 @@ func groups(workloads []kube.Workload) [][]kube.Workload {
 	return all
 }
 
-// partition sorts workloads by a key, in the order in which the keys come. Those
+// partition sorts pods by a key, in the order in which the keys come. Those
 // without one are put with the others where these have one and the same.
-func partition(workloads []kube.Workload, key func(kube.Workload) string) [][]kube.Workload {
+func partition(pods []pod, key func(pod) string) [][]pod {
 	only := map[string]bool{}
-	for _, w := range workloads {
-		if k := key(w); k != "" && isPart(w) {
+	for _, p := range pods {
+		if k := key(p); k != "" && p.isPart {
 			only[k] = true
 		}
 	}
@@ -83,18 +97,18 @@ func partition(workloads []kube.Workload, key func(kube.Workload) string) [][]ku
 		single = slices.Collect(maps.Keys(only))[0]
 	}
 	var order []string
-	sorted := map[string][]kube.Workload{}
-	for _, w := range workloads {
-		k := key(w)
+	sorted := map[string][]pod{}
+	for _, p := range pods {
+		k := key(p)
 		if k == "" {
 			k = single
 		}
 		if _, known := sorted[k]; !known {
 			order = append(order, k)
 		}
-		sorted[k] = append(sorted[k], w)
+		sorted[k] = append(sorted[k], p)
 	}
-	var all [][]kube.Workload
+	var all [][]pod
 	for _, k := range order {
 		all = append(all, sorted[k])
 	}
@@ -102,29 +116,24 @@ func partition(workloads []kube.Workload, key func(kube.Workload) string) [][]ku
 }
 
 // instance is the release of a chart that the pods are labelled with.
-func instance(w kube.Workload) string {
-	labels := w.PodLabels()
-	if name := labels["app.kubernetes.io/instance"]; name != "" {
+func (p pod) instance() string {
+	if name := p.labels["app.kubernetes.io/instance"]; name != "" {
 		return name
 	}
-	return labels["release"]
+	return p.labels["release"]
 }
 
-// isPart says whether the workload runs a part of any generation.
-func isPart(w kube.Workload) bool {
-	return slices.ContainsFunc(layouts, func(l layout) bool { return len(l.parts(w)) > 0 })
-}
-
-// parts are the parts that a workload runs, each with its container.
-func (l layout) parts(w kube.Workload) []Component {
+// parts are the parts that a pod runs, each with its container.
+func (l layout) parts(p pod) []Component {
 	var all []Component
-	containers := slices.DeleteFunc(w.Containers(), func(c kube.Container) bool { return c.Init })
-	for _, recognise := range []func(Part, kube.Container) bool{Part.hasImage, Part.labelled} {
-		for _, c := range containers {
-			for _, p := range l.Parts {
-				known := slices.ContainsFunc(all, func(other Component) bool { return other.part.Name == p.Name || other.Path.String() == c.Path.String() })
-				if !known && recognise(p, c) {
-					all = append(all, Component{Container: c, part: p})
+	byImage := func(part Part, c kube.Container) bool { return part.hasImage(c) }
+	byLabel := func(part Part, c kube.Container) bool { return part.labelled(c, p.labels) }
+	for _, recognise := range []func(Part, kube.Container) bool{byImage, byLabel} {
+		for _, c := range p.containers {
+			for _, part := range l.Parts {
+				known := slices.ContainsFunc(all, func(other Component) bool { return other.part.Name == part.Name || other.same(c) })
+				if !known && recognise(part, c) {
+					all = append(all, Component{Container: c, part: part})
 				}
 			}
 		}
@@ -132,11 +141,18 @@ func (l layout) parts(w kube.Workload) []Component {
 	return all
 }
 
-// identify finds the generation of a group and its parts.
-func (h *Harbor) identify(group []kube.Workload) {
-	h.layout = generationOf(group)
-	for _, w := range group {
-		for _, c := range h.layout.parts(w) {
+// same says whether it is this container.
+func (c Component) same(other kube.Container) bool {
+	return c.RNode == other.RNode && slices.Equal(c.Path, other.Path)
+}
+
+// identify finds the parts of a group.
+func (h *Harbor) identify(group []pod) {
+	for _, p := range group {
+		if !p.isPart {
+			continue
+		}
+		for _, c := range h.layout.parts(p) {
 			h.add(c)
 		}
 	}
@@ -153,21 +169,22 @@ func (h *Harbor) add(c Component) {
 
 // generationOf tells the generation by the release that the images name, else by
 // the parts that only one has. In doubt it is V1.
-func generationOf(group []kube.Workload) layout {
+func generationOf(group []pod) layout {
 	var earliest Release
-	has := map[string]bool{}
-	for _, w := range group {
-		for _, c := range w.Containers() {
+	has, chart := map[string]bool{}, false
+	for _, p := range group {
+		if !p.isPart {
+			continue
+		}
+		chart = chart || p.labels["app"] == "harbor" && p.labels["component"] != ""
+		for _, c := range p.containers {
 			name, _, _ := c.SplitImage()
 			has[name] = true
-			if r := releaseOf(c); r.Known() && isPart(w) && (!earliest.Known() || r.Compare(earliest) < 0) {
+			if r := releaseOf(c); r.Known() && (!earliest.Known() || r.Compare(earliest) < 0) {
 				earliest = r
 			}
 		}
 	}
-	chart := slices.ContainsFunc(group, func(w kube.Workload) bool {
-		return w.PodLabels()["app"] == "harbor" && w.PodLabels()["component"] != ""
-	})
 	first, now := has["harbor-adminserver"] || has["harbor-ui"], has["harbor-core"] || has["harbor-portal"]
 	switch {
 	case earliest.AtLeast(Release{2, 0}):
@@ -188,29 +205,27 @@ func generationOf(group []kube.Workload) layout {
 
 // byUse adds the workloads that known parts call as their own: a registry is what
 // the registry's address leads to, whatever its image is called.
-func (h *Harbor) byUse(workloads []kube.Workload) {
+func (h *Harbor) byUse(pods []pod) {
 	for _, call := range h.Calls {
 		for _, c := range h.Of(call.Of) {
-			address := call.address(h, c)
-			if len(h.Of(call.To[0])) > 0 || address.Host == "" {
+			if len(h.Of(call.To[0])) > 0 {
 				continue
 			}
+			address := call.address(h, c)
 			service := kube.ServiceOf(h.list, c.GetNamespace(), address.Host)
-			for _, w := range workloads {
-				if service == nil || !w.Behind(service) || h.runs(w) {
+			for _, p := range pods {
+				if service == nil || !p.Behind(service) || h.runs(p) || len(p.containers) == 0 {
 					continue
 				}
-				if c, ok := serving(w, address.Port); ok {
-					h.add(Component{Container: c, part: h.partNamed(call.To[0]), ByUse: true})
-				}
+				h.add(Component{Container: p.serving(address.Port), part: h.partNamed(call.To[0]), ByUse: true})
 			}
 		}
 	}
 }
 
-// runs says whether the workload runs a part already.
-func (h *Harbor) runs(w kube.Workload) bool {
-	return slices.ContainsFunc(h.Components, func(c Component) bool { return c.RNode == w.RNode })
+// runs says whether the pod runs a part already.
+func (h *Harbor) runs(p pod) bool {
+	return slices.ContainsFunc(h.Components, func(c Component) bool { return c.RNode == p.RNode })
 }
 
 func (l layout) partNamed(name string) Part {
@@ -219,41 +234,54 @@ func (l layout) partNamed(name string) Part {
 }
 
 // serving is the container that has the port, else the first one.
-func serving(w kube.Workload, port string) (c kube.Container, ok bool) {
-	all := w.Containers()
-	for _, c := range all {
+func (p pod) serving(port string) kube.Container {
+	for _, c := range p.containers {
 		for _, n := range krm.Elements(c.RNode, c.Path.Append("ports")...) {
-			if !c.Init && krm.Text(yaml.NewRNode(n), "containerPort") == port {
-				return c, true
+			if krm.Text(yaml.NewRNode(n), "containerPort") == port {
+				return c
 			}
 		}
 	}
-	if len(all) == 0 {
-		return c, false
-	}
-	return all[0], true
+	return p.containers[0]
 }
 
-// bySoleName adds a part that nothing else shows, where the container of one
-// workload alone is called like it and runs no other part.
-func (h *Harbor) bySoleName(group []kube.Workload) {
-	for _, p := range h.Parts {
-		if len(h.Of(p.Name)) > 0 || p.Stateful {
+// bySoleName adds a part that nothing else shows, where the container of one pod
+// alone is called like it, has an image called like it and runs no other part.
+func (h *Harbor) bySoleName(group []pod) {
+	for _, part := range h.Parts {
+		if part.Stateful || len(h.Of(part.Name)) > 0 {
 			continue
 		}
 		var called []kube.Container
-		for _, w := range group {
-			for _, c := range w.Containers() {
+		for _, p := range group {
+			for _, c := range p.containers {
 				image, _, _ := c.SplitImage()
-				if !c.Init && (c.Name == p.Name || c.Name == p.Container) && strings.Contains(image, p.Name) && !h.runs(w) {
+				if (c.Name == part.Name || c.Name == part.Container) && strings.Contains(image, part.Name) && !h.runs(p) {
 					called = append(called, c)
 				}
 			}
 		}
-		if len(called) == 1 {
-			h.add(Component{Container: called[0], part: p})
+		if len(called) == 1 && h.proxies(part, called[0]) {
+			h.add(Component{Container: called[0], part: part, ByUse: true})
 		}
 	}
+}
+
+// proxies says of an nginx whether its configuration passes requests on to a part
+// of Harbor: every other nginx is called like Harbor's.
+func (h *Harbor) proxies(part Part, c kube.Container) bool {
+	if part.Name != Nginx {
+		return true
+	}
+	conf, err := ParseNginx(c.At(h.list, NginxConf).Value.Text)
+	found := false
+	visit := func(d Directive, _ []Directive) {
+		service := kube.ServiceOf(h.list, c.GetNamespace(), parseAddress(d.Arg(0)).Host)
+		found = found || service != nil && slices.ContainsFunc(h.Components, func(c Component) bool { return c.Behind(service) })
+	}
+	All(conf, "server", visit)
+	All(conf, "proxy_pass", visit)
+	return err == nil && found
 }
 
 // apart takes the Harbors of one namespace apart by the names around those of

@@ -28,6 +28,13 @@ func service(name, selects string) string {
 	return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {selector: {run: " + selects + "}, ports: [{port: 80}]}\n---\n"
 }
 
+// nginx is one that passes requests on to an address.
+func nginx(address string) string {
+	return strings.Replace(workload("nginx", "nginx:1.29", ", volumeMounts: [{name: c, mountPath: /etc/nginx}]"), "spec: {containers",
+		"spec: {volumes: [{name: c, configMap: {name: c}}], containers", 1) +
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {nginx.conf: 'http { server { location / { proxy_pass " + address + "/; } } }'}\n---\n"
+}
+
 // TestFindAll looks at what is recognised, as GENERATION RELEASE: part=workload.
 func TestFindAll(t *testing.T) {
 	variable := func(name, value string) string {
@@ -61,6 +68,8 @@ func TestFindAll(t *testing.T) {
 			service("db", "m") + workload("m", "percona:5.7", ""), []string{"1 1.2: adminserver=adminserver"}},
 		"registry by name": {workload("ui", "harbor-ui:v1.2.0", "") + workload("registry", "mirror/my-registry:2", "") + workload("web", "nginx", ""),
 			[]string{"1 1.2: ui=ui registry=registry"}},
+		"nginx by what it passes on": {workload("ui", "harbor-ui:v1.2.0", "") + service("front", "ui") + nginx("http://front"), []string{"1 1.2: ui=ui nginx=nginx"}},
+		"a stranger's nginx":         {workload("ui", "harbor-ui:v1.2.0", "") + service("front", "ui") + nginx("http://blog"), []string{"1 1.2: ui=ui"}},
 		"two that could be the registry": {workload("ui", "harbor-ui:v1.2.0", "") + workload("registry", "mirror/my-registry:2", "") +
 			strings.Replace(workload("registry", "other-registry", ""), "name: registry", "name: registry2", 1), []string{"1 1.2: ui=ui"}},
 		"two namespaces": {inNamespace("a", harbor) + inNamespace("b", harbor), []string{

@@ -100,8 +100,7 @@ func (p Part) hasImage(c kube.Container) bool {
 // labelled says whether the container has the name and its pod the label that
 // Harbor's own manifests, the chart or bitnami's give the part: images can come
 // from a mirror under another name.
-func (p Part) labelled(c kube.Container) bool {
-	labels := c.PodLabels()
+func (p Part) labelled(c kube.Container, labels map[string]string) bool {
 	known := labels["name"] == p.Name+"-apps" || labels["component"] == p.Name || labels["app.kubernetes.io/component"] == p.Name
 	return known && c.Name == p.Container
 }
