@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
 )
 
 // Rule is something that must be so for a Harbor to be highly available.
@@ -15,13 +17,26 @@ type Rule struct {
 	// What must be so, why, with the source of that knowledge, and what to do
 	// where it is not: a sentence each.
 	What, Why, Do string
+	// Remedy are the sections of HarborHA that set right what the rule finds.
+	Remedy []string
+	// Of are the generations of Harbor that it is for, none for all.
+	Of []harbor.Generation
 
-	check func(*checker)
+	check func(*pass)
 }
 
-// Rules are all rules in the order of their numbers. L are those of Harbor 1.x
-// and the general ones; N01 and on, of Harbor 2.x alone, have their place behind
-// them.
+// old is Harbor 1.x.
+var old = []harbor.Generation{1}
+
+// look returns what the rule finds, each once.
+func (r Rule) look(f *facts) []*finding {
+	p := &pass{facts: f.of(r.Of)}
+	r.check(p)
+	return unique(p.found)
+}
+
+// Rules are all rules in the order of their numbers: L are those of Harbor 1.x and
+// the general ones, after them N those of Harbor 2.x alone.
 var Rules = []Rule{
 	registryReadsConfig, registryAsksForTokens, registryStarts,
 	sharedStorage,

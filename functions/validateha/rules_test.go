@@ -44,7 +44,14 @@ func TestRules(t *testing.T) {
 // TestGoldenDocument derives docs/rules.md.
 func TestGoldenDocument(t *testing.T) {
 	var b strings.Builder
-	b.WriteString(strings.Replace(introduction, "EXAMPLE", golden.Read(t, "../../testdata/validate-ha/example/config.yaml"), 1))
+	var general []string
+	for _, r := range validateha.Rules {
+		if len(r.Of) == 0 {
+			general = append(general, r.ID)
+		}
+	}
+	b.WriteString(strings.NewReplacer("EXAMPLE", golden.Read(t, "../../testdata/validate-ha/example/config.yaml"),
+		"GENERAL", strings.Join(general, ", ")).Replace(introduction))
 	b.WriteString("| rule | severity | what must be so |\n|---|---|---|\n")
 	for _, r := range validateha.Rules {
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", r.ID, strings.ToLower(r.ID), r.Severity, r.What)
@@ -213,7 +220,7 @@ A finding carries the number of its rule as the tag ` + "`rule`" + `. A rule tha
 EXAMPLE` + "```" + `
 
 L01 to L15 are what Harbor needs to be highly available; L16 and L17 are what these rest on, that names and addresses lead somewhere.
-L04, L13, L14, L15 and L16 are for Harbor 1.x and 2.x, the others for Harbor 1.x. Numbers with N are kept for rules of Harbor 2.x alone.
+GENERAL are for every Harbor, the others for Harbor 1.x. Numbers with N are kept for rules of Harbor 2.x alone.
 The severity is that of the gravest finding of the rule.
 
 `

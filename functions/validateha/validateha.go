@@ -80,32 +80,32 @@ func (s *ValidateHA) Run(list *framework.ResourceList) error {
 	if len(all) == 0 {
 		return harbor.ErrNone
 	}
-	k := newChecker(list, v, all)
+	f := newFacts(list, v, all)
 	for _, r := range Rules {
-		from := len(list.Results)
-		k.rule = r
-		r.check(k)
-		s.settle(list, r, from)
+		s.tell(list, r, r.look(f))
 	}
 	return nil
 }
 
-// settle makes of the findings of a rule what the settings want.
-func (s *ValidateHA) settle(list *framework.ResourceList, r Rule, from int) {
+// tell adds what a rule has found to the results, and makes of it what the
+// settings want.
+func (s *ValidateHA) tell(list *framework.ResourceList, r Rule, found []*finding) {
 	reason, ignored := s.Ignore[r.ID]
 	demoted := false
-	for _, f := range list.Results[from:] {
+	for _, f := range found {
 		switch {
-		case f.Severity == framework.Info:
+		case f.severity == framework.Info:
 		case ignored:
-			f.Message = fmt.Sprintf("%s (ignored: %s)", f.Message, strings.TrimSpace(reason))
-			f.Severity, demoted = framework.Info, true
+			f.message = fmt.Sprintf("%s (ignored: %s)", f.message, strings.TrimSpace(reason))
+			f.severity, demoted = framework.Info, true
 		case s.WarningsAsErrors:
-			f.Severity = framework.Error
+			f.severity = framework.Error
 		}
+		f.tell(list, r)
 	}
 	if ignored && !demoted {
-		f := krm.Report(list, framework.Info, list.FunctionConfig, nil, fmt.Sprintf("ignoring %s is needless, the rule finds nothing", r.ID))
-		f.Tags = map[string]string{"rule": r.ID}
+		f := &finding{severity: framework.Info, obj: list.FunctionConfig, message: fmt.Sprintf("ignoring %s is needless, the rule "+
+			"finds nothing", r.ID)}
+		f.tell(list, r)
 	}
 }

@@ -15,15 +15,18 @@ import (
 
 var scheduling = Rule{
 	ID: "L15", Severity: framework.Warning,
-	What: "Pods are replaced when their template changes, get requests only when they are ready, are several, and are not all on one node or evicted at once.",
-	Why:  "A ReplicationController leaves running pods as they are (website#19439), a mutable tag runs another program on each node (harbor#4200), and without probe, spread and budget replicas fail together (kubernetes.io disruptions, topology-spread-constraints).",
-	Do:   "Make Deployments with a readinessProbe, topologySpreadConstraints and a PodDisruptionBudget that leaves one pod to evict.",
-	check: func(k *checker) {
-		for _, c := range k.all {
-			k.checkWorkload(c)
+	What: "Pods are replaced when their template changes, get requests only when they are ready, are several, and are not all on one " +
+		"node or evicted at once.",
+	Why: "A ReplicationController leaves running pods as they are (website#19439), a mutable tag runs another program on each node " +
+		"(harbor#4200), and without probe, spread and budget replicas fail together (kubernetes.io disruptions, " +
+		"topology-spread-constraints).",
+	Do: "Make Deployments with a readinessProbe, topologySpreadConstraints and a PodDisruptionBudget that leaves one pod to evict.",
+	check: func(p *pass) {
+		for _, c := range p.parts {
+			checkWorkload(p, c)
 		}
-		for _, obj := range k.ofKind("PodDisruptionBudget") {
-			k.checkBudget(obj)
+		for _, obj := range p.objects["PodDisruptionBudget"] {
+			checkBudget(p, obj)
 		}
 	},
 }
@@ -36,33 +39,34 @@ var replicable = map[harbor.Generation][]string{
 }
 
 // checkWorkload says in one finding all that a workload lacks.
-func (k *checker) checkWorkload(c harbor.Component) {
+func checkWorkload(p *pass, c *part) {
 	var lacks []string
-	s := k.scale(c.Workload)
+	s := c.scale
 	if c.GetKind() == "ReplicationController" {
 		lacks = append(lacks, "is a ReplicationController: a changed template does not reach running pods")
 	}
-	if s.n == 1 && slices.Contains(replicable[c.Generation()], c.Name()) {
+	if s.single() && slices.Contains(replicable[c.Generation()], c.Name()) {
 		lacks = append(lacks, "has one replica: Harbor is down while it moves")
 	}
 	if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
 		lacks = append(lacks, "has no readinessProbe")
 	}
-	if s.n > 1 && s.n != everywhere && !k.spread(c) {
+	if s.several() && !s.eachNode && !spread(c) {
 		lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
 	}
-	if s.n > 1 && !slices.ContainsFunc(k.ofKind("PodDisruptionBudget"), func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
+	if s.several() &&
+		!slices.ContainsFunc(p.objects["PodDisruptionBudget"], func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
 		lacks = append(lacks, "has no PodDisruptionBudget")
 	}
 	if mutable(c) {
 		lacks = append(lacks, "has a tag that is not always the same image: "+c.Image())
 	}
 	if len(lacks) > 0 {
-		k.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
+		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
 	}
 }
 
-func (k *checker) spread(c harbor.Component) bool {
+func spread(c *part) bool {
 	return len(krm.Elements(c.RNode, c.Pod.Append("topologySpreadConstraints")...)) > 0 ||
 		krm.Lookup(c.RNode, c.Pod.Append("affinity", "podAntiAffinity")...) != nil
 }
@@ -70,7 +74,7 @@ func (k *checker) spread(c harbor.Component) bool {
 // mutable says whether the tag is known to be moved: none, latest, those of
 // development, and that of the registry whose builds start in different ways
 // (unless the command is pinned).
-func mutable(c harbor.Component) bool {
+func mutable(c *part) bool {
 	name, tag, digest := c.SplitImage()
 	if digest != "" {
 		return false
@@ -90,17 +94,18 @@ func budgets(obj *yaml.RNode, w kube.Workload) bool {
 }
 
 // checkBudget reports a budget that never lets a pod of Harbor go.
-func (k *checker) checkBudget(obj *yaml.RNode) {
-	for _, c := range k.all {
-		s := k.scale(c.Workload)
-		if !budgets(obj, c.Workload) || s.n == everywhere || s.n == 0 {
+func checkBudget(p *pass, obj *yaml.RNode) {
+	for _, c := range p.parts {
+		s := c.scale
+		if !budgets(obj, c.Workload) || s.eachNode || s.none() {
 			continue
 		}
 		for _, field := range []string{"minAvailable", "maxUnavailable"} {
 			text := krm.Text(obj, "spec", field)
 			n, ok := scaled(text, s.n)
 			if ok && (field == "minAvailable" && n >= s.n || field == "maxUnavailable" && n == 0) {
-				k.warn(obj, krm.Path{"spec", field}, "is %s and the %s has %s: no pod may be evicted, and no node can be drained", text, c.Name(), s.word).is(number(text))
+				p.warn(obj, krm.Path{"spec", field},
+					"is %s and the %s has %s: no pod may be evicted, and no node can be drained", text, c.Name(), s.word).is(number(text))
 			}
 		}
 	}

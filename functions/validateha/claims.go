@@ -1,0 +1,122 @@
+package validateha
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// claimUse is a claim, and the parts of Harbor whose pods mount it.
+type claimUse struct {
+	name      string
+	claim     *yaml.RNode   // nil: not in the list
+	volumes   []*yaml.RNode // those of the list that it can be bound to
+	users     []*part
+	reference harbor.Location // of the first user
+}
+
+// claimUses finds the claims that Harbor mounts.
+func (f *facts) claimUses() []*claimUse {
+	var all []*claimUse
+	for _, c := range f.parts {
+		for _, s := range c.sources {
+			if s.Kind != "PersistentVolumeClaim" {
+				continue
+			}
+			i := slices.IndexFunc(all, func(u *claimUse) bool { return u.is(c, s.Name) })
+			if i < 0 {
+				u := &claimUse{name: s.Name, claim: s.Object, reference: harbor.Location{Object: c.RNode, Path: s.Path}}
+				if s.Object != nil {
+					u.volumes = f.fitting(s.Object)
+				}
+				i, all = len(all), append(all, u)
+			}
+			if !slices.Contains(all[i].users, c) {
+				all[i].users = append(all[i].users, c)
+			}
+		}
+	}
+	return all
+}
+
+// is says whether c means this claim by the name.
+func (u *claimUse) is(c *part, name string) bool {
+	return u.name == name && u.reference.Object.GetNamespace() == c.GetNamespace()
+}
+
+// claimOf is the claim of c by that name, nil when it mounts none.
+func (f *facts) claimOf(c *part, name string) *claimUse {
+	i := slices.IndexFunc(f.claims, func(u *claimUse) bool { return u.is(c, name) })
+	if i < 0 {
+		return nil
+	}
+	return f.claims[i]
+}
+
+// volume is the volume that the claim is bound to, nil when that cannot be seen.
+func (u *claimUse) volume() *yaml.RNode {
+	if u != nil && len(u.volumes) == 1 {
+		return u.volumes[0]
+	}
+	return nil
+}
+
+// shared says in words which pods use the claim together, "" when only one does.
+func (u *claimUse) shared() string {
+	using := slices.DeleteFunc(slices.Clone(u.users), func(c *part) bool { return c.scale.none() })
+	switch {
+	case len(using) == 0 || len(using) == 1 && using[0].scale.single():
+		return ""
+	case len(using) == 1:
+		return fmt.Sprintf("%s has %s", using[0].Name(), using[0].scale.word)
+	}
+	var all []string
+	for _, c := range using {
+		all = append(all, krm.Name(c.RNode))
+	}
+	return strings.Join(all, " and ") + " use it together"
+}
+
+// fitting are the volumes that the claim can be bound to: of several that would
+// do those with the fewest modes, and of these the smallest ones (kubernetes
+// pkg/controller/volume/persistentvolume/index.go).
+func (f *facts) fitting(claim *yaml.RNode) []*yaml.RNode {
+	all := f.binder.Candidates(claim)
+	best := slices.DeleteFunc(slices.Clone(all), func(pv *yaml.RNode) bool { return !suits(claim, pv) })
+	switch {
+	case len(all) < 2:
+		return all
+	case len(best) == 0:
+		return all[:1] // any of them: what does not fit is reported
+	}
+	rank := func(a, b *yaml.RNode) int {
+		x, _ := resource.ParseQuantity(krm.Text(a, capacity...)) // suits has read them
+		y, _ := resource.ParseQuantity(krm.Text(b, capacity...))
+		return cmp.Or(cmp.Compare(len(modes(a)), len(modes(b))), x.Cmp(y))
+	}
+	slices.SortStableFunc(best, rank)
+	return slices.DeleteFunc(best, func(pv *yaml.RNode) bool { return rank(pv, best[0]) > 0 })
+}
+
+// suits says whether a claim would be bound to a volume if it found it.
+func suits(claim, pv *yaml.RNode) bool {
+	for key := range krm.Strings(claim, "spec", "selector", "matchLabels") {
+		if _, ok := pv.GetLabels()[key]; !ok {
+			return false
+		}
+	}
+	want, err := resource.ParseQuantity(krm.Text(claim, requested...))
+	have, failed := resource.ParseQuantity(krm.Text(pv, capacity...))
+	class, _ := kube.Class(claim)
+	offered, _ := kube.Class(pv)
+	return err == nil && failed == nil && want.Cmp(have) <= 0 && class == offered && modeOf(claim) == modeOf(pv) &&
+		!slices.ContainsFunc(modes(claim), func(m string) bool { return !slices.Contains(modes(pv), m) })
+}

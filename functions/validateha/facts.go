@@ -1,0 +1,156 @@
+package validateha
+
+import (
+	"slices"
+	"sync"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// facts are what rules look at, found once.
+type facts struct {
+	list      *framework.ResourceList
+	version   version
+	parts     []*part
+	claims    []*claimUse
+	binder    *kube.Binder
+	workloads []kube.Workload // also those that are not of Harbor
+	objects   map[string][]*yaml.RNode
+	// wanted are the objects that pods of the list refer to. They are looked for
+	// when a rule asks: few do.
+	wanted func() map[*yaml.RNode]bool
+}
+
+// part is a component of Harbor and what is known of it.
+type part struct {
+	harbor.Component
+	env      kube.Environment
+	sources  []kube.Source // what its pods refer to
+	services []*yaml.RNode // those that lead to its pods
+	scale    scale
+	ports    []string               // that it listens on, none where that cannot be known
+	registry *harbor.RegistryConfig // of a registry
+	nginx    *harbor.NginxConfig    // of an nginx
+}
+
+// kinds are those of the objects that rules look for.
+var kinds = []string{"ConfigMap", "Secret", "Service", "PersistentVolumeClaim", "StatefulSet",
+	"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+
+func newFacts(list *framework.ResourceList, v version, all []harbor.Component) *facts {
+	f := &facts{list: list, version: v, binder: kube.NewBinder(list), workloads: kube.Workloads(list), objects: map[string][]*yaml.RNode{}}
+	for _, kind := range kinds {
+		f.objects[kind] = kube.OfKind(list, kind)
+	}
+	for _, c := range all {
+		f.parts = append(f.parts, f.newPart(c))
+	}
+	f.claims = f.claimUses()
+	f.wanted = sync.OnceValue(f.findWanted)
+	return f
+}
+
+func (f *facts) newPart(c harbor.Component) *part {
+	p := &part{Component: c, env: c.Environment(f.list), sources: c.Sources(f.list), scale: f.scaleOf(c.Workload)}
+	p.services = slices.DeleteFunc(slices.Clone(f.objects["Service"]), func(s *yaml.RNode) bool { return !c.Behind(s) })
+	switch c.Name() {
+	case harbor.Registry:
+		config := c.RegistryConfig(f.list, p.env)
+		p.registry = &config
+	case harbor.Nginx:
+		config := c.NginxConfig(f.list)
+		p.nginx = &config
+	}
+	p.ports = f.listens(p)
+	return p
+}
+
+// of are the facts about the parts of some generations, of all without any.
+func (f *facts) of(generations []harbor.Generation) *facts {
+	if len(generations) == 0 {
+		return f
+	}
+	narrow := *f
+	narrow.parts = slices.DeleteFunc(slices.Clone(f.parts), func(c *part) bool { return !slices.Contains(generations, c.Generation()) })
+	return &narrow
+}
+
+// named returns the parts by these names.
+func (f *facts) named(names ...string) []*part {
+	return slices.DeleteFunc(slices.Clone(f.parts), func(c *part) bool { return !slices.Contains(names, c.Name()) })
+}
+
+// beside returns the parts of these names in the namespace of c: those of the
+// same Harbor.
+func (f *facts) beside(c *part, names ...string) []*part {
+	return slices.DeleteFunc(f.named(names...), func(other *part) bool { return other.GetNamespace() != c.GetNamespace() })
+}
+
+// services are those that lead to Harbor, each once.
+func (f *facts) services() []*yaml.RNode {
+	var all []*yaml.RNode
+	for _, c := range f.parts {
+		for _, s := range c.services {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// isPart says whether the workload is one of Harbor.
+func (f *facts) isPart(w kube.Workload) bool {
+	return slices.ContainsFunc(f.parts, func(c *part) bool { return c.RNode == w.RNode })
+}
+
+// behind says whether a Service leads to any pod of the list.
+func (f *facts) behind(s *yaml.RNode) bool {
+	return slices.ContainsFunc(f.workloads, func(w kube.Workload) bool { return w.Behind(s) })
+}
+
+func (f *facts) findWanted() map[*yaml.RNode]bool {
+	all := map[*yaml.RNode]bool{}
+	for _, w := range f.workloads {
+		for _, s := range w.Sources(f.list) {
+			all[s.Object] = true
+		}
+	}
+	for _, s := range f.objects["Service"] {
+		if f.behind(s) {
+			all[s] = true
+		}
+	}
+	return all
+}
+
+// elsewhere finds an object of the name in another namespace than the workload's,
+// where nobody wants it.
+func (f *facts) elsewhere(kind string, w kube.Workload, name string) *yaml.RNode {
+	for _, obj := range f.objects[kind] {
+		if obj.GetNamespace() != w.GetNamespace() && kube.Called(obj, obj.GetNamespace(), name) && !f.wanted()[obj] {
+			return obj
+		}
+	}
+	return nil
+}
+
+// names are those of the parts, sorted, each once.
+func names(parts []*part) []string {
+	var all []string
+	for _, c := range parts {
+		all = append(all, c.Name())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// hasAny says whether the mapping at the path has one of the fields.
+func hasAny(obj *yaml.RNode, at krm.Path, fields ...string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return krm.Lookup(obj, at.Append(f)...) != nil })
+}

@@ -1,0 +1,124 @@
+package validateha
+
+import (
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// checkImages looks at where the registry keeps its images.
+func checkImages(p *pass, c *part) {
+	r := c.registry
+	drivers, known := r.Drivers()
+	switch {
+	case !known:
+	case len(drivers) == 0:
+		p.error(r.Object, r.Path, "config.yml names no storage: the registry does not start")
+	case len(drivers) > 1:
+		all := shown(kube.Value{Text: strings.Join(drivers, " and "), Secret: r.Value.Secret})
+		p.error(r.Object, r.Path, "storage has settings for %s, and the registry takes one kind: it does not start", all)
+	case drivers[0] == "filesystem":
+		checkRoot(p, c)
+	case drivers[0] == "inmemory":
+		p.error(r.Object, r.Path, "storage is inmemory: images are gone when the registry restarts").is(drivers[0])
+	}
+}
+
+func checkRoot(p *pass, c *part) {
+	r := c.registry
+	v, at := r.RootDirectory(), r.LocationOf("storage", "filesystem", "rootdirectory")
+	if !v.Known {
+		return
+	}
+	s := p.replicas(c)
+	m, mounted := r.Images()
+	switch {
+	case !mounted:
+		f := p.error(at.Object, at.Path,
+			"storage.filesystem.rootdirectory is %s, where no volume is mounted: images are in the container and lost with it",
+			shown(v)).is(shown(v))
+		if claims := claimMounts(c); len(claims) == 1 {
+			f.want(claims[0].MountPath)
+		}
+		return
+	case ephemeral(c.RNode, m.Volume):
+		p.error(c.RNode, m.Volume, "images are kept in this volume, which is no PersistentVolumeClaim: they are lost with the pod")
+	case m.Template && s.several():
+		p.error(c.RNode, m.Volume, "images are on a volume that each of %s has for itself", s.word)
+	case s.several() && folderOfPod(c, m):
+		p.error(c.RNode, m.Path.Append("subPathExpr"), "images are in a folder that each of %s has for itself", s.word)
+	}
+	checkWritable(p, c, m)
+	checkApart(p, c, m)
+}
+
+// folderOfPod says whether each pod mounts another folder of the volume, named by
+// something that differs between pods.
+func folderOfPod(c *part, m kube.Mount) bool {
+	expression := krm.Text(c.RNode, m.Path.Append("subPathExpr")...)
+	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
+		at := c.Path.Append("env", i)
+		field := krm.Text(c.RNode, at.Append("valueFrom", "fieldRef", "fieldPath")...)
+		if slices.Contains([]string{"metadata.name", "metadata.uid", "status.podIP", "status.hostIP", "spec.nodeName"}, field) &&
+			strings.Contains(expression, "$("+krm.Text(c.RNode, at.Append("name")...)+")") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkApart compares the claim with those of other registries behind the same
+// Service.
+func checkApart(p *pass, c *part, m kube.Mount) {
+	claimName := m.Volume.Append("persistentVolumeClaim", "claimName")
+	claim := krm.Text(c.RNode, claimName...)
+	for _, peer := range p.peers(c) {
+		other, _ := peer.registry.Images()
+		name := krm.Text(peer.RNode, other.Volume.Append("persistentVolumeClaim", "claimName")...)
+		if name != "" && claim != "" && name != claim {
+			p.error(c.RNode, claimName,
+				"keeps images on another claim than %s, which serves the same clients: neither has those of the other",
+				krm.Name(peer.RNode)).is(claim)
+			return
+		}
+	}
+}
+
+// ephemeral says whether a volume goes with its pod.
+func ephemeral(obj *yaml.RNode, volume krm.Path) bool {
+	return hasAny(obj, volume, "emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral")
+}
+
+// outlives says whether what is written to the path is kept when the pod goes.
+func outlives(c *part, file string) bool {
+	m, mounted := c.MountOf(file)
+	return mounted && !ephemeral(c.RNode, m.Volume)
+}
+
+// claimMounts are the mounts of claims.
+func claimMounts(c *part) []kube.Mount {
+	return slices.DeleteFunc(c.Mounts(), func(m kube.Mount) bool {
+		return krm.Lookup(c.RNode, m.Volume.Append("persistentVolumeClaim")...) == nil
+	})
+}
+
+// checkWritable reports what makes the images read-only.
+func checkWritable(p *pass, c *part, m kube.Mount) {
+	check := func(obj *yaml.RNode, at krm.Path) {
+		if krm.Text(obj, at.Append("readOnly")...) == "true" {
+			p.error(obj, at.Append("readOnly"), "nothing can be pushed to a registry whose storage is read-only").is(true).want(false)
+		}
+	}
+	check(c.RNode, m.Path)
+	pv := p.claimOf(c, krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)).volume()
+	for _, source := range []string{"persistentVolumeClaim", "csi", "cephfs", "nfs", "glusterfs", "rbd"} {
+		check(c.RNode, m.Volume.Append(source))
+		if pv != nil {
+			check(pv, krm.Path{"spec", source})
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package validateha
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+var tokenKeys = Rule{
+	ID: "L08", Severity: framework.Error,
+	What: "The registry's certificate belongs to the key that the ui signs tokens with, and the key is in a format that the ui reads.",
+	Why: "Otherwise nobody can log in: the registry knows a key by its public part, and the ui reads PKCS#1 only, which openssl " +
+		"genrsa no longer writes since OpenSSL 3 (distribution v2.6.2 registry/auth/token; docker/libtrust).",
+	Do: "Make the two together; krmfn secrets does.",
+	Of: old,
+	check: func(p *pass) {
+		for _, ui := range p.named(harbor.UI) {
+			checkTokenKey(p, ui)
+		}
+	},
+}
+
+// half is one half of the pair of keys: the public parts of what is there.
+type half struct {
+	keys   []*rsa.PublicKey
+	unseen []kube.Source // where it comes from, when the list does not show it
+	harbor.Location
+}
+
+// checkTokenKey compares the ui's key with the registry's certificate. A half
+// that is not usable is reported by itself.
+func checkTokenKey(p *pass, ui *part) {
+	key, usable := privateKey(p, ui)
+	for _, c := range p.beside(ui, harbor.Registry) {
+		certificate, ok := certificate(p, c)
+		unseen := slices.Concat(key.unseen, certificate.unseen)
+		switch {
+		case !ok || !usable:
+		case len(unseen) > 0:
+			at := key.Location
+			if len(key.unseen) == 0 {
+				at = certificate.Location
+			}
+			p.note(at.Object, at.Path,
+				"%s cannot be seen: check that the ui's %s is a BEGIN RSA PRIVATE KEY and that the registry's certificate is made "+
+					"from it", sources(unseen), path.Base(harbor.TokenKeyFile))
+		case !slices.ContainsFunc(certificate.keys, func(c *rsa.PublicKey) bool { return c.Equal(key.keys[0]) }):
+			p.error(certificate.Object, certificate.Path,
+				"this certificate does not belong to the ui's %s: the registry refuses every token, and nobody can log in",
+				path.Base(harbor.TokenKeyFile))
+		}
+	}
+}
+
+// privateKey reads the key of the ui; false when it says no more.
+func privateKey(p *pass, ui *part) (half, bool) {
+	file := ui.Setting(ui.env, harbor.TokenKeyPath)
+	if !file.Known {
+		return half{}, false
+	}
+	found := ui.At(p.list, file.Text)
+	h := half{unseen: found.Value.Unseen, Location: ui.WhereSet(found.Value, "")}
+	switch {
+	case found.State == kube.Absent:
+		p.error(ui.RNode, ui.Path.Append("volumeMounts"),
+			"no mount brings %s, with which the ui signs tokens: nobody can log in", shown(file))
+		return h, false
+	case found.State == kube.Unsure:
+		p.note(ui.RNode, found.Mount.Path, "what is in this volume cannot be seen: check that it holds %s", path.Base(harbor.TokenKeyFile))
+		return h, false
+	case len(h.unseen) > 0:
+		return h, true
+	case found.Value.Broken || harbor.Placeholder(strings.TrimSpace(found.Value.Text)):
+		return h, false // L16 and L09 say so
+	}
+	key, err := harbor.ParseTokenKey(found.Value.Text)
+	if err != nil {
+		p.error(h.Object, h.Path, "the ui cannot sign tokens, and nobody can log in: its %s %v", path.Base(harbor.TokenKeyFile), err)
+		return h, false
+	}
+	h.keys = []*rsa.PublicKey{&key.PublicKey}
+	return h, true
+}
+
+// certificate reads what the registry checks tokens with; false when it says no
+// more. Its dates do not matter: Harbor's tokens name the key, and the registry
+// looks at the dates of certificates in tokens only (distribution v2.6.2
+// registry/auth/token/token.go, VerifySigningKey).
+func certificate(p *pass, c *part) (half, bool) {
+	r := c.registry
+	v := r.Get("auth", "token", "rootcertbundle")
+	found := c.At(p.list, v.Text)
+	if found.State != kube.Present && r.File != "" {
+		found = c.At(p.list, path.Join(path.Dir(r.File), path.Base(v.Text))) // L02 says that it is elsewhere
+	}
+	h := half{unseen: found.Value.Unseen, Location: c.WhereSet(found.Value, "")}
+	switch {
+	case v.Text == "" || !v.Known || found.State != kube.Present || found.Value.Broken:
+		return h, false
+	case len(h.unseen) > 0:
+		return h, true
+	case harbor.Placeholder(strings.TrimSpace(found.Value.Text)):
+		return h, false
+	}
+	for rest := []byte(found.Value.Text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			p.error(h.Object, h.Path, "is no certificate that can be read: the registry does not start")
+			return h, false
+		}
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok {
+			h.keys = append(h.keys, key)
+		}
+	}
+	if len(h.keys) == 0 {
+		p.error(h.Object, h.Path, "holds no certificate with an RSA key: the registry does not start, or refuses every token")
+	}
+	return h, len(h.keys) > 0
+}

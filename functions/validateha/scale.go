@@ -1,0 +1,97 @@
+package validateha
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// scale is how many pods a workload can have.
+type scale struct {
+	n        int
+	eachNode bool     // one on each node as well, however many these are
+	word     string   // 3 replicas
+	path     krm.Path // where the number stands, in obj
+	obj      *yaml.RNode
+}
+
+func (s scale) none() bool    { return s.n == 0 && !s.eachNode }
+func (s scale) single() bool  { return s.n == 1 && !s.eachNode }
+func (s scale) several() bool { return s.n > 1 || s.eachNode }
+
+// scaleOf counts the replicas, and those that a HorizontalPodAutoscaler allows.
+func (f *facts) scaleOf(w kube.Workload) scale {
+	if w.GetKind() == "DaemonSet" {
+		return scale{eachNode: true, word: "replicas on all nodes", path: krm.Path{"kind"}, obj: w.RNode}
+	}
+	s := scale{n: 1, path: krm.Path{"spec", "replicas"}, obj: w.RNode}
+	if n, ok := integer(w.RNode, s.path...); ok {
+		s.n = n
+	}
+	s.word = plural(s.n, "replica")
+	for _, obj := range f.objects["HorizontalPodAutoscaler"] {
+		target := krm.Path{"spec", "scaleTargetRef"}
+		if obj.GetNamespace() != w.GetNamespace() || krm.Text(obj, target.Append("kind")...) != w.GetKind() ||
+			!kube.Called(w.RNode, w.GetNamespace(), krm.Text(obj, target.Append("name")...)) {
+			continue
+		}
+		if n, ok := integer(obj, "spec", "maxReplicas"); ok && n > s.n {
+			s = scale{n: n, word: fmt.Sprintf("up to %d replicas", n), path: krm.Path{"spec", "maxReplicas"}, obj: obj}
+		}
+	}
+	return s
+}
+
+// peers are the other workloads of the part that have pods behind the same
+// Service: together they are replicas too.
+func (f *facts) peers(c *part) []*part {
+	return slices.DeleteFunc(f.beside(c, c.Name()), func(other *part) bool {
+		return other == c || other.scale.none() || c.scale.none() || !slices.ContainsFunc(c.services, other.Behind)
+	})
+}
+
+// replicas counts the replicas of the part, those of its peers included.
+func (f *facts) replicas(c *part) scale {
+	s := c.scale
+	for _, other := range f.peers(c) {
+		s.n += other.scale.n
+		s.eachNode = s.eachNode || other.scale.eachNode
+		s.word += " beside " + krm.Name(other.RNode)
+	}
+	return s
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// integer reads a whole number as Kubernetes does: 3, 0x3, 0o3 and 3.0 are the
+// same. It is false where there is none.
+func integer(obj *yaml.RNode, path ...any) (int, bool) {
+	node := krm.Lookup(obj, path...)
+	if node == nil || node.Kind != yaml.ScalarNode {
+		return 0, false
+	}
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return 0, false
+	}
+	switch v := value.(type) {
+	case int:
+		return v, true
+	case float64:
+		return int(v), v == float64(int(v))
+	case string:
+		n, err := strconv.Atoi(v)
+		return n, err == nil
+	}
+	return 0, false
+}

@@ -1,0 +1,98 @@
+package harbor
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// Location is a field of an object: where a value can be changed.
+type Location struct {
+	Object *yaml.RNode
+	Path   krm.Path
+}
+
+// WhereSet says where a value that the component reads can be changed: in its
+// ConfigMap or Secret, else where the pod refers to it, else in the variable of
+// that name.
+func (c Component) WhereSet(v kube.Value, variable string) Location {
+	switch {
+	case v.Source.Object != nil:
+		return Location{v.Source.Object, kube.KeyPath(v.Source.Object, v.Source.Key)}
+	case v.Source.Path != nil:
+		return Location{c.RNode, v.Source.Path}
+	}
+	if at, ok := c.Env(variable); ok {
+		return Location{c.RNode, at}
+	}
+	return Location{c.RNode, c.Path.Append("env")}
+}
+
+// NginxConfig is the nginx.conf that an nginx reads.
+type NginxConfig struct {
+	Location
+	Directives []Directive // none when not all of it can be seen
+	Secret     bool        // it is not to be shown
+	Unclear    string      // why it cannot be looked at
+}
+
+// NginxConfig reads nginx.conf where nginx looks for it.
+func (c Component) NginxConfig(list *framework.ResourceList) NginxConfig {
+	found := c.At(list, NginxConf)
+	conf := NginxConfig{Location: c.WhereSet(found.Value, ""), Secret: found.Value.Secret}
+	if found.State != kube.Present || !found.Value.Known {
+		return conf
+	}
+	all, err := ParseNginx(found.Value.Text)
+	if err != nil {
+		conf.Unclear = err.Error()
+	}
+	All(all, "include", func(d Directive, _ []Directive) {
+		if path.Base(d.Arg(0)) != "mime.types" {
+			conf.Unclear = fmt.Sprintf("line %d: includes another file", d.Line)
+		}
+	})
+	if conf.Unclear == "" {
+		conf.Directives = all
+	}
+	return conf
+}
+
+// JobLogs is the folder in which the jobservice keeps the logs of its jobs, "" where
+// it may keep them elsewhere: since Harbor 1.8 its config.yml says where.
+func (c Component) JobLogs(env kube.Environment) kube.Value {
+	if c.Generation() != 1 {
+		return kube.Value{}
+	}
+	return c.Setting(env, LogDir)
+}
+
+// AppSetting is a setting of the app.conf that the ui or jobservice reads, "" when
+// it is not there or cannot be seen.
+func (c Component) AppSetting(list *framework.ResourceList, env kube.Environment, name string) string {
+	file := c.Setting(env, ConfigPath)
+	found := c.At(list, file.Text)
+	if !found.Value.Known {
+		return ""
+	}
+	return AppConf(found.Value.Text, name)
+}
+
+// ListenPort is the port of listen 80, listen 0.0.0.0:80, listen [::]:80.
+func (d Directive) ListenPort() string {
+	address := d.Arg(0)
+	if i := strings.LastIndexByte(address, ':'); i >= 0 && !strings.HasSuffix(address, "]") {
+		address = address[i+1:]
+	}
+	if n, err := strconv.Atoi(address); err != nil || n < 1 || n > 65535 {
+		return "80"
+	}
+	return address
+}
