@@ -33,8 +33,9 @@ do everything in it and nothing outside of it. It fits MySQL 5.7 and 8 and
 MariaDB, and can be applied again. Without --password-from the password is asked
 for; the SQL holds its hash.
 
-With --dump it prints a dump of mysqldump with the database renamed: wherever
-SQL names the database, not where the same word is data, a comment or a table.`,
+With --dump it prints a dump that mysqldump --databases made, under the new name
+of the database. A dump without --databases needs no renaming: load it into the
+database that you give to mysql.`,
 		Example: `  krmfn database --config overlays/harbor-1.2-ha/functions/harbor-ha.yaml --password-from env:PASSWORD | mysql -u root -p
   krmfn render overlays/example-production/functions | krmfn database --config - --password-from env:PASSWORD
   krmfn database --database registry_k8s --dump registry.sql | mysql -u root -p`,
@@ -196,7 +197,7 @@ func (o *databaseOptions) rename(s streams) error {
 	}
 	var warnings []string
 	if report.Renamed == 0 {
-		warnings = append(warnings, fmt.Sprintf("the dump does not name database %s and is left as it is: without names it is loaded into the database that mysql is told", o.from))
+		warnings = append(warnings, fmt.Sprintf("the dump does not name database %s and is unchanged: load it into the database that you give to mysql", o.from))
 	}
 	if report.Other != "" {
 		warnings = append(warnings, fmt.Sprintf("the dump also creates or uses database %s, which keeps its name", report.Other))

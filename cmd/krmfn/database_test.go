@@ -110,7 +110,7 @@ func TestDatabaseDump(t *testing.T) {
 		{"USE `registry`; SELECT 'registry.x';" + end, "USE `registry_k8s`; SELECT 'registry.x';" + end, "", []string{"--config", root + "/" + haConfig}},
 		{"USE `b`;" + end, "USE `c`;" + end, "", []string{"--database", "c", "--from", "b"}},
 		{"USE a;" + end, "USE a;" + end, "krmfn database (standard input):\n" +
-			"  warning: the dump does not name database registry and is left as it is: without names it is loaded into the database that mysql is told\n" +
+			"  warning: the dump does not name database registry and is unchanged: load it into the database that you give to mysql\n" +
 			"  warning: the dump also creates or uses database a, which keeps its name\n", []string{"--database", "c"}},
 		{"USE registry;\n", "USE `c`;\n", "krmfn database (standard input):\n" +
 			"  warning: the dump does not end with \"-- Dump completed\", as those of mysqldump do: it may be cut off\n", []string{"--database", "c"}},

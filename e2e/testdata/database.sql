@@ -1,6 +1,5 @@
 -- A database in the manner of Harbor 1.2, with the word registry wherever it
--- may stand without meaning the database. Where it means the database, it is
--- written `registry`. with a dot.
+-- may stand without meaning the database.
 CREATE DATABASE registry CHARACTER SET utf8;
 USE registry;
 
@@ -147,16 +146,7 @@ INSERT INTO operation (username, project_id, repository, what)
 INSERT INTO replication_job (policy_id, repository, tags)
   SELECT 1, 'library/registry', REPEAT('registry.`x`,', seq % 1000) FROM seq_1_to_300;
 
-CREATE VIEW project_owner AS
-  SELECT `registry`.`project`.`name` AS `registry`, u.username, 'registry.x' AS text
-  FROM `registry`.`project` JOIN (`registry`.`user` u) ON u.user_id = `registry`.`project`.owner_id;
-CREATE VIEW named AS
-  SELECT `registry`.`id`, `registry`.`name`, EXTRACT(YEAR FROM m.last_update) AS y
-  FROM `registry`, scan_time m WHERE `registry`.`id` IN (SELECT `registry`.`project_id` FROM project `registry`)
-  ORDER BY `registry`.`id`;
-
-CREATE SEQUENCE numbers START WITH 7;
-CREATE TABLE numbered (n int NOT NULL DEFAULT NEXTVAL(`registry`.`numbers`), name varchar(20));
+CREATE VIEW names AS SELECT u.username AS `registry`, 'registry.x' AS text FROM user u;
 
 DELIMITER $$
 CREATE FUNCTION doubled(n int) RETURNS int DETERMINISTIC RETURN 2 * n$$
@@ -164,24 +154,16 @@ CREATE PROCEDURE count_operations(who varchar(255)) COMMENT 'registry.count'
 BEGIN
   -- registry.operation is counted
   DECLARE registry int DEFAULT 0;
-  SELECT `registry`.`doubled`(COUNT(*)) INTO registry FROM `registry`.`operation` WHERE username = who;
-  INSERT INTO `registry`.`properties` VALUES ('count', registry) ON DUPLICATE KEY UPDATE v = registry;
+  SELECT doubled(COUNT(*)) INTO registry FROM operation WHERE username = who;
+  INSERT INTO properties VALUES ('count', registry) ON DUPLICATE KEY UPDATE v = registry;
   SELECT registry, 'registry.x' AS text;
 END$$
 CREATE TRIGGER `registry` BEFORE UPDATE ON `registry` FOR EACH ROW
 BEGIN
   SET NEW.name = CONCAT(NEW.name, ' registry.x');
-  INSERT INTO `registry`.`scan_time` (namespace) VALUES (CONCAT('registry.', NEW.registry));
-  UPDATE `registry`.`repository`, `registry`.`project` SET pull_count = pull_count + 1 WHERE `registry`.`repository`.name = 'library/registry';
+  INSERT INTO scan_time (namespace) VALUES (CONCAT('registry.', NEW.registry));
+  UPDATE repository SET pull_count = pull_count + 1 WHERE name = 'library/registry';
 END$$
-SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'$$
-CREATE FUNCTION path() RETURNS varchar(60) CHARACTER SET utf8 DETERMINISTIC
-BEGIN
-  DECLARE "registry" varchar(60) DEFAULT 'C:\';
-  SELECT CONCAT("registry", ' registry.x \ ', "p"."k") INTO "registry" FROM `registry`.properties p WHERE p.k = 'registry';
-  RETURN "registry";
-END$$
-SET sql_mode = DEFAULT$$
 CREATE EVENT tidy ON SCHEDULE EVERY 1 DAY DISABLE COMMENT 'registry.tidy'
-  DO DELETE FROM `registry`.`operation` WHERE username = 'registry.x'$$
+  DO DELETE FROM operation WHERE username = 'registry.x'$$
 DELIMITER ;
