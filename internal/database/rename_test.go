@@ -170,10 +170,10 @@ func TestRenamePassesErrorsOn(t *testing.T) {
 	}
 }
 
-// endless writes a dump of at least size bytes: lines of a megabyte that hold
+// endless writes a dump of at least size bytes: lines of 128 KB that hold
 // many short values, or a long string, or a long number.
 func endless(w io.Writer, size int) error {
-	const line = 1 << 20
+	const line = 1 << 17
 	if _, err := io.WriteString(w, "USE `registry`;\n"); err != nil {
 		return err
 	}
