@@ -28,7 +28,7 @@ func (f *facts) claimUses() []*claimUse {
 	var all []*claimUse
 	for _, c := range f.parts {
 		for _, s := range c.sources {
-			if s.Kind != "PersistentVolumeClaim" {
+			if s.Kind != "PersistentVolumeClaim" || !f.uses(c, s.Path[:len(s.Path)-2]) {
 				continue
 			}
 			i := slices.IndexFunc(all, func(u *claimUse) bool { return u.is(c, s.Name) })
@@ -71,7 +71,12 @@ func (u *claimUse) volume() *yaml.RNode {
 
 // shared says in words which pods use the claim together, "" when only one does.
 func (u *claimUse) shared() string {
-	using := slices.DeleteFunc(slices.Clone(u.users), func(c *part) bool { return c.scale.none() })
+	var using []*part // one of each workload
+	for _, c := range u.users {
+		if !c.scale.none() && !slices.ContainsFunc(using, func(other *part) bool { return other.RNode == c.RNode }) {
+			using = append(using, c)
+		}
+	}
 	switch {
 	case len(using) == 0 || len(using) == 1 && using[0].scale.single():
 		return ""

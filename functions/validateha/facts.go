@@ -16,7 +16,8 @@ import (
 type facts struct {
 	list      *framework.ResourceList
 	version   version
-	parts     []*part
+	all       []*part // every part
+	parts     []*part // those that run
 	claims    []*claimUse
 	binder    *kube.Binder
 	workloads []kube.Workload // also those that are not of Harbor
@@ -42,14 +43,17 @@ type part struct {
 var kinds = []string{"ConfigMap", "Secret", "Service", "PersistentVolumeClaim", "StatefulSet",
 	"HorizontalPodAutoscaler", "PodDisruptionBudget"}
 
-func newFacts(list *framework.ResourceList, v version, all []harbor.Component) *facts {
+func newFacts(list *framework.ResourceList, v version, harbors []*harbor.Harbor) *facts {
 	f := &facts{list: list, version: v, binder: kube.NewBinder(list), workloads: kube.Workloads(list), objects: map[string][]*yaml.RNode{}}
 	for _, kind := range kinds {
 		f.objects[kind] = kube.OfKind(list, kind)
 	}
-	for _, c := range all {
-		f.parts = append(f.parts, f.newPart(c))
+	for _, h := range harbors {
+		for _, c := range h.Components {
+			f.all = append(f.all, f.newPart(c))
+		}
 	}
+	f.parts = slices.DeleteFunc(slices.Clone(f.all), f.replaced)
 	f.claims = f.claimUses()
 	f.wanted = sync.OnceValue(f.findWanted)
 	return f
@@ -70,6 +74,14 @@ func (f *facts) newPart(c harbor.Component) *part {
 	return p
 }
 
+// replaced says whether a part has no pods and another one of the same name has:
+// it is left over, or waits for its turn.
+func (f *facts) replaced(c *part) bool {
+	return c.scale.none() && slices.ContainsFunc(f.all, func(other *part) bool {
+		return other.Harbor == c.Harbor && other.Name() == c.Name() && !other.scale.none()
+	})
+}
+
 // of are the facts about the parts of some generations, of all without any.
 func (f *facts) of(generations []harbor.Generation) *facts {
 	if len(generations) == 0 {
@@ -85,10 +97,9 @@ func (f *facts) named(names ...string) []*part {
 	return slices.DeleteFunc(slices.Clone(f.parts), func(c *part) bool { return !slices.Contains(names, c.Name()) })
 }
 
-// beside returns the parts of these names in the namespace of c: those of the
-// same Harbor.
+// beside returns the parts of these names that belong to the same Harbor as c.
 func (f *facts) beside(c *part, names ...string) []*part {
-	return slices.DeleteFunc(f.named(names...), func(other *part) bool { return other.GetNamespace() != c.GetNamespace() })
+	return slices.DeleteFunc(f.named(names...), func(other *part) bool { return other.Harbor != c.Harbor })
 }
 
 // services are those that lead to Harbor, each once.
@@ -104,9 +115,23 @@ func (f *facts) services() []*yaml.RNode {
 	return all
 }
 
+// inPod are the parts that run in the same pod as c, c among them.
+func (f *facts) inPod(c *part) []*part {
+	return slices.DeleteFunc(slices.Clone(f.parts), func(other *part) bool { return other.RNode != c.RNode })
+}
+
+// uses says whether the volume of its pod is for this part: it mounts it, or none
+// of the parts in the pod does.
+func (f *facts) uses(c *part, volume krm.Path) bool {
+	mounts := func(c *part) bool {
+		return slices.ContainsFunc(c.Mounts(), func(m kube.Mount) bool { return m.Volume.String() == volume.String() })
+	}
+	return mounts(c) || !slices.ContainsFunc(f.inPod(c), mounts)
+}
+
 // isPart says whether the workload is one of Harbor.
 func (f *facts) isPart(w kube.Workload) bool {
-	return slices.ContainsFunc(f.parts, func(c *part) bool { return c.RNode == w.RNode })
+	return slices.ContainsFunc(f.all, func(c *part) bool { return c.RNode == w.RNode })
 }
 
 // behind says whether a Service leads to any pod of the list.

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -14,7 +13,7 @@ import (
 // service finds the Service that a host name in the namespace means: name,
 // name.namespace, name.namespace.svc and so on.
 func (f *facts) service(namespace, host string) *yaml.RNode {
-	name, ns, ok := serviceName(host)
+	name, ns, _, ok := kube.ServiceName(host)
 	if !ok {
 		return nil
 	}
@@ -28,21 +27,6 @@ func (f *facts) service(namespace, host string) *yaml.RNode {
 		}
 	}
 	return nil
-}
-
-// serviceName takes a host name apart; it is false for one that cannot mean a
-// Service.
-func serviceName(host string) (name, namespace string, ok bool) {
-	parts := strings.Split(host, ".")
-	switch {
-	case host == "" || net.ParseIP(host) != nil || strings.ContainsAny(host, kube.Hidden+"/$ "):
-		return "", "", false
-	case len(parts) == 1:
-		return parts[0], "", true
-	case len(parts) == 2 || parts[2] == "svc":
-		return parts[0], parts[1], true
-	}
-	return "", "", false
 }
 
 func isLoopback(host string) bool {

@@ -36,12 +36,12 @@ func checkConfigPath(p *pass, c *part) {
 			"which configuration this image reads cannot be seen: check that it is the mounted one, or name that in args").is(c.Image())
 	case r.At.State == kube.Unsure:
 		p.note(c.RNode, r.At.Mount.Path.Append("mountPath"),
-			"what is in this volume cannot be seen: check that it holds %s", path.Base(r.Reads))
+			"the contents of this volume are not among the resources: check that it holds %s", path.Base(r.Reads))
 	case r.At.State == kube.Absent && !r.Plain() && !elsewhere:
-		p.note(c.RNode, c.Path.Append("volumeMounts"), "no mount brings %s: check that the image does", r.Reads)
+		p.note(c.RNode, c.Path.Append("volumeMounts"), "no mount provides %s: check that the image does", r.Reads)
 	case r.At.State == kube.Absent && !r.HasDefault():
 		f := p.error(c.RNode, c.Path.Append("args"),
-			"the registry is told to read %s, which no mount brings: it does not start", r.Reads).is(r.Reads)
+			"the registry is told to read %s, which no mount provides: it does not start", r.Reads).is(r.Reads)
 		if elsewhere {
 			f.want(r.File)
 		}
@@ -49,13 +49,13 @@ func checkConfigPath(p *pass, c *part) {
 		misplaced(p, c)
 	case r.At.State == kube.Absent:
 		p.error(c.RNode, c.Path.Append("volumeMounts"),
-			"no mount brings %s, the configuration that the registry reads: it starts with the image's own, which asks nobody for a "+
+			"no mount provides %s, the configuration that the registry reads: it starts with the image's own, which asks nobody for a "+
 				"password and keeps images in the container", r.Reads)
 	case len(r.At.Value.Unseen) > 0:
 		p.note(c.RNode, r.At.Mount.Path,
 			"config.yml comes from %s, which is not among the resources: its content is not checked", sources(r.At.Value.Unseen))
 	case r.Err != nil:
-		p.error(r.Object, r.Path, "is no configuration of a registry: %s", message(r.Err))
+		p.error(r.Object, r.Path, "is not a configuration of a registry: %s", message(r.Err))
 	case r.Readable && r.Text("version") != harbor.RegistryConfigVersion:
 		p.error(r.Object, r.Path, "version is not %s in config.yml: the registry does not start", harbor.RegistryConfigVersion)
 	}

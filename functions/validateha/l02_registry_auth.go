@@ -11,10 +11,9 @@ import (
 
 var registryAsksForTokens = Rule{
 	ID: "L02", Severity: framework.Error,
-	What: "The registry accepts the tokens of Harbor's ui, and the certificate that it checks them with is mounted where config.yml " +
-		"says.",
-	Why: "Without auth everybody can push and delete; with another issuer or service, or without the certificate, nobody can log " +
-		"in or the registry does not start (distribution v2.6.2 registry/auth/token/accesscontroller.go; harbor v1.2.0 " +
+	What: "The registry accepts the tokens of Harbor's ui, and the certificate that it checks them with is mounted where config.yml says.",
+	Why: "Without auth everybody can push and delete; with another issuer or service, or without the certificate, nobody can log in " +
+		"or the registry does not start (distribution v2.6.2 registry/auth/token/accesscontroller.go; harbor v1.2.0 " +
 		"src/ui/service/token).",
 	Do:     "Set auth.token with realm, issuer, service and rootcertbundle; fix-registry-mount moves rootcertbundle along with the mount.",
 	Remedy: []string{"registryMount"},
@@ -73,14 +72,15 @@ func checkCertificate(p *pass, c *part) {
 	case !v.Known || found.State == kube.Present:
 	case found.State == kube.Unsure:
 		p.note(c.RNode, found.Mount.Path,
-			"auth.token.rootcertbundle is %s, and what is in this volume cannot be seen: check that it holds that file", shown(v))
+			"auth.token.rootcertbundle is %s, and the contents of this volume are not among the resources: check that it holds that file",
+			shown(v))
 	case r.File != "" && r.File != r.Reads && path.Dir(v.Text) == path.Dir(r.Reads):
 		// It moves with the mount of the config, which is reported already.
 	case !r.Plain():
-		p.note(at.Object, at.Path, "auth.token.rootcertbundle is %s, which no mount brings: check that the image does", shown(v))
+		p.note(at.Object, at.Path, "auth.token.rootcertbundle is %s, which no mount provides: check that the image does", shown(v))
 	default:
 		f := p.error(at.Object, at.Path,
-			"auth.token.rootcertbundle is %s, which no mount brings: the registry does not start", shown(v)).is(shown(v))
+			"auth.token.rootcertbundle is %s, which no mount provides: the registry does not start", shown(v)).is(shown(v))
 		if beside := path.Join(path.Dir(r.File), path.Base(v.Text)); c.At(p.list, beside).State == kube.Present {
 			f.want(beside)
 		}

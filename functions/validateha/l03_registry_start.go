@@ -14,8 +14,8 @@ import (
 var registryStarts = Rule{
 	ID: "L03", Severity: framework.Error,
 	What: "The registry is started past its image's entrypoint where its config is mounted at /etc/registry.",
-	Why: "The entrypoint does a chown on that folder, and ConfigMaps are mounted read-only since Kubernetes 1.9.4, 1.8.9 and " +
-		"1.7.14: the registry never starts (harbor#4496, harbor#5568).",
+	Why: "The entrypoint does a chown on that folder, and ConfigMaps are mounted read-only since Kubernetes 1.9.4, 1.8.9 and 1.7.14: " +
+		"the registry never starts (harbor#4496, harbor#5568).",
 	Do:     "Pin command and args; fix-registry-mount does.",
 	Remedy: []string{"registryMount"},
 	Of:     old,

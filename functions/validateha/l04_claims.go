@@ -79,7 +79,7 @@ func checkClass(p *pass, u *claimUse, together string) {
 			"StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).is(name)
 	case class == nil && slices.Contains(diskClasses, name):
 		p.warn(u.claim, className,
-			"StorageClass %s makes disks on the clusters that bring it, which one node can use, but %s", name, together).is(name)
+			"StorageClass %s makes disks on the clusters that come with it, which one node can use, but %s", name, together).is(name)
 	case name == "":
 		p.note(u.claim, className, "the default StorageClass makes the volume: check that its volumes can be %s, since %s", rwx, together)
 	default:

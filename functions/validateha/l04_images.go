@@ -46,11 +46,11 @@ func checkRoot(p *pass, c *part) {
 		}
 		return
 	case ephemeral(c.RNode, m.Volume):
-		p.error(c.RNode, m.Volume, "images are kept in this volume, which is no PersistentVolumeClaim: they are lost with the pod")
+		p.error(c.RNode, m.Volume, "images are stored in this volume, which is not a PersistentVolumeClaim: they are lost with the pod")
 	case m.Template && s.several():
-		p.error(c.RNode, m.Volume, "images are on a volume that each of %s has for itself", s.word)
+		p.error(c.RNode, m.Volume, "images are on a volume that each of %s has to itself", s.word)
 	case s.several() && folderOfPod(c, m):
-		p.error(c.RNode, m.Path.Append("subPathExpr"), "images are in a folder that each of %s has for itself", s.word)
+		p.error(c.RNode, m.Path.Append("subPathExpr"), "images are in a folder that each of %s has to itself", s.word)
 	}
 	checkWritable(p, c, m)
 	checkApart(p, c, m)

@@ -13,8 +13,8 @@ import (
 var sharedStorage = Rule{
 	ID: "L04", Severity: framework.Error,
 	What: "Images are on a volume, and a volume that several pods use can be reached from every node.",
-	Why: "A replica that sees another folder, or an empty one, has no images; the ui then deletes their entries from the database " +
-		"too (harbor#3637, harbor#20098; harbor v1.2.0 src/ui/api/utils.go, SyncRegistry).",
+	Why: "A replica that sees another folder, or an empty one, has no images; the ui then deletes their entries from the database too " +
+		"(harbor#3637, harbor#20098; harbor v1.2.0 src/ui/api/utils.go, SyncRegistry).",
 	Do:     "Take a PersistentVolume that can be ReadWriteMany; use-cephfs makes one.",
 	Remedy: []string{"cephFS"},
 	check: func(p *pass) {
@@ -39,15 +39,16 @@ func checkInlineVolumes(p *pass, c *part) {
 	for i := range krm.Elements(c.RNode, volumes...) {
 		at := volumes.Append(i)
 		checkPlugin(p, c.RNode, at)
-		if krm.Lookup(c.RNode, at.Append("hostPath")...) == nil {
+		if krm.Lookup(c.RNode, at.Append("hostPath")...) == nil || !p.uses(c, at) {
 			continue
 		}
 		switch folder := krm.Text(c.RNode, at.Append("hostPath", "path")...); {
 		case folder == "/etc/localtime" || strings.HasPrefix(folder, "/usr/share/zoneinfo"):
 		case c.Name() == harbor.Registry && keepsImages(c, at):
-			p.error(c.RNode, at.Append("hostPath"), "is a folder of one node: the images in it are not on the others")
+			p.error(c.RNode, at.Append("hostPath"), "is a folder of one node: pods on other nodes do not see the images in it")
 		default:
-			p.warn(c.RNode, at.Append("hostPath"), "is a folder of one node: what %s keeps there is not on the others", c.Name())
+			p.warn(c.RNode, at.Append("hostPath"),
+				"is a folder of one node: pods on other nodes do not see what the %s stores there", c.Name())
 		}
 	}
 }

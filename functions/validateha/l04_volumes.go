@@ -81,16 +81,16 @@ func checkPlugin(p *pass, obj *yaml.RNode, at krm.Path) {
 		case krm.Lookup(obj, field...) == nil:
 		case p.version.minor >= plugin.removed:
 			p.error(obj, field,
-				"this volume plugin is gone since Kubernetes 1.%d: no pod that uses the volume starts; take %s",
+				"this volume plugin is gone since Kubernetes 1.%d: no pod that uses the volume starts; use %s",
 				plugin.removed, plugin.instead)
 		case p.version.minor >= plugin.deprecated:
-			p.warn(obj, field, "this volume plugin is deprecated and gone from Kubernetes 1.%d on: take %s", plugin.removed, plugin.instead)
+			p.warn(obj, field, "this volume plugin is deprecated and gone from Kubernetes 1.%d on: use %s", plugin.removed, plugin.instead)
 		}
 	}
 }
 
 // keepsData are the parts whose data cannot be made again.
-var keepsData = []string{harbor.Registry, harbor.MySQL, "database"}
+var keepsData = []string{harbor.Registry, harbor.MySQL, harbor.Database}
 
 // checkHostPath reports a folder of a node. That of logs is worth a warning;
 // that of images and of a database an error, also for one pod, which finds it
@@ -105,5 +105,5 @@ func checkHostPath(p *pass, u *claimUse, pv *yaml.RNode, at krm.Path) {
 	}) {
 		say = p.warn
 	}
-	say(pv, at, "is a folder of one node: what %s keeps there is not on the others", strings.Join(names(u.users), " and "))
+	say(pv, at, "is a folder of one node: pods on other nodes do not see what the %s stores there", strings.Join(names(u.users), " and "))
 }

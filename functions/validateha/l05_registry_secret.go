@@ -9,7 +9,7 @@ import (
 var registrySecret = Rule{
 	ID: "L05", Severity: framework.Error,
 	What: "All replicas of the registry have the same http.secret, and nobody else knows it.",
-	Why: "Where it is empty each process makes up its own, and a push that goes to two replicas fails (distribution v2.6.2 " +
+	Why: "Where it is empty each process generates its own, and a push that goes to two replicas fails (distribution v2.6.2 " +
 		"registry/handlers/app.go, configureSecret).",
 	Do:     "Set REGISTRY_HTTP_SECRET from a Secret; move-secrets does.",
 	Remedy: []string{"secrets"},
@@ -24,7 +24,7 @@ func checkHTTPSecret(p *pass, c *part) {
 	switch {
 	case v.Text == "" && s.several():
 		p.error(at.Object, at.Path,
-			"the registry has no http.secret and %s: each makes up its own, and a push that goes to two of them fails", s.word)
+			"the registry has no http.secret and %s: each generates its own, and a push that goes to two of them fails", s.word)
 	case v.Text == "placeholder" || harbor.Placeholder(v.Text):
 		p.warn(at.Object, at.Path,
 			"http.secret of the registry is a placeholder that everybody knows: with it uploads of others can be taken over")

@@ -15,8 +15,8 @@ import (
 var sharedSessions = Rule{
 	ID: "L07", Severity: framework.Error,
 	What: "All replicas of the ui keep their sessions in one Redis.",
-	Why: "Without _REDIS_URL each keeps them in its memory, and people are logged out at random; with a value that it cannot use " +
-		"the ui panics or takes another database (harbor#2171, harbor#6299; harbor v1.2.0 src/ui/main.go).",
+	Why: "Without _REDIS_URL each keeps them in its memory, and people are logged out at random; with a value that it cannot use the " +
+		"ui panics or takes another database (harbor#2171, harbor#6299; harbor v1.2.0 src/ui/main.go).",
 	Do:     "Set _REDIS_URL to host:port,pool,password,database in the ui's environment; inject-redis does.",
 	Remedy: []string{"redis"},
 	Of:     old,
@@ -43,11 +43,12 @@ func checkSessions(p *pass, c *part) {
 		p.error(at.Object, at.Path, "%s holds a line break: Redis refuses the password, or the ui takes another database", harbor.RedisURL)
 	case unset != "":
 		p.error(at.Object, at.Path,
-			"refers to %s, which stays as it is written: only the value of an entry of env is expanded, by variables before it", unset)
+			"refers to %s, which is not expanded: only in the value of an entry of env is it, and only variables before that one are "+
+				"known", unset)
 	case err != nil:
 		p.error(at.Object, at.Path, "%s %v", harbor.RedisURL, err)
 	case host == "localhost" || isLoopback(host):
-		p.error(at.Object, at.Path, "%s leads each pod to itself: sessions are not shared", harbor.RedisURL)
+		p.error(at.Object, at.Path, "%s points each pod at itself: sessions are not shared", harbor.RedisURL)
 	case len(v.Unseen) > 0:
 		p.note(at.Object, at.Path, "a part comes from %s: check that it is what Redis wants and holds no comma", sources(v.Unseen))
 	}

@@ -71,10 +71,11 @@ func privateKey(p *pass, ui *part) (half, bool) {
 	switch {
 	case found.State == kube.Absent:
 		p.error(ui.RNode, ui.Path.Append("volumeMounts"),
-			"no mount brings %s, with which the ui signs tokens: nobody can log in", shown(file))
+			"no mount provides %s, with which the ui signs tokens: nobody can log in", shown(file))
 		return h, false
 	case found.State == kube.Unsure:
-		p.note(ui.RNode, found.Mount.Path, "what is in this volume cannot be seen: check that it holds %s", path.Base(harbor.TokenKeyFile))
+		p.note(ui.RNode, found.Mount.Path,
+			"the contents of this volume are not among the resources: check that it holds %s", path.Base(harbor.TokenKeyFile))
 		return h, false
 	case len(h.unseen) > 0:
 		return h, true
@@ -120,7 +121,7 @@ func certificate(p *pass, c *part) (half, bool) {
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			p.error(h.Object, h.Path, "is no certificate that can be read: the registry does not start")
+			p.error(h.Object, h.Path, "is not a readable certificate: the registry does not start")
 			return h, false
 		}
 		if key, ok := c.PublicKey.(*rsa.PublicKey); ok {

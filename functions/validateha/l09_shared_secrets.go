@@ -79,7 +79,7 @@ func secretVariable(p *pass, c *part, name string) (secret, bool) {
 		return s, false
 	case !ok || v.Text == "":
 		p.error(s.Object, s.Path,
-			"%s is not set, with which %s, %s and %s log in to each other", name, harbor.AdminServer, harbor.UI, harbor.JobService)
+			"%s is not set, which %s, %s and %s log in to each other with", name, harbor.AdminServer, harbor.UI, harbor.JobService)
 		return s, false
 	case lineBreak(v):
 		p.error(s.Object, s.Path, "%s holds a line break, which the cookie that carries it loses: they refuse each other", name)
@@ -99,14 +99,15 @@ func secretKey(p *pass, c *part) (secret, bool) {
 	case found.State == kube.Absent && c.Name() == harbor.JobService && c.AtLeast(5):
 		return s, false // it gets passwords decrypted
 	case found.State == kube.Absent && c.Name() == harbor.JobService:
-		p.warn(c.RNode, c.Path.Append("volumeMounts"), "no mount brings %s: replication to a registry with a password fails", shown(file))
+		p.warn(c.RNode, c.Path.Append("volumeMounts"), "no mount provides %s: replication to a registry with a password fails", shown(file))
 		return s, false
 	case found.State == kube.Absent:
 		p.error(c.RNode, c.Path.Append("volumeMounts"),
-			"no mount brings %s, the key that passwords are encrypted with: the %s does not work without", shown(file), c.Name())
+			"no mount provides %s, the key that passwords are encrypted with: the %s does not work without it", shown(file), c.Name())
 		return s, false
 	case found.State == kube.Unsure:
-		p.note(c.RNode, found.Mount.Path, "what is in this volume cannot be seen: check that it holds %s", path.Base(shown(file)))
+		p.note(c.RNode, found.Mount.Path,
+			"the contents of this volume are not among the resources: check that it holds %s", path.Base(shown(file)))
 		return s, false
 	}
 	return s, true

@@ -9,8 +9,8 @@ import (
 var sameSettings = Rule{
 	ID: "L11", Severity: framework.Error,
 	What: "All replicas of the adminserver have the same settings.",
-	Why: "Up to Harbor 1.3 each keeps them in a file of its own (harbor v1.2.0 src/adminserver/systemcfg; a database from " +
-		"9b03c93afd, v1.4.0, on): what is changed in the portal reaches one of them, and is lost with the pod or on RESET.",
+	Why: "Up to Harbor 1.3 each keeps them in a file of its own (harbor v1.2.0 src/adminserver/systemcfg; a database from 9b03c93afd, " +
+		"v1.4.0, on): what is changed in the portal reaches one of them, and is lost with the pod or on RESET.",
 	Do: "Run one adminserver with a volume at its store, or several with RESET \"true\" and all settings in the manifests.",
 	Of: old,
 	check: func(p *pass) {
@@ -44,7 +44,7 @@ func checkStore(p *pass, c *part) {
 				"has written is lost", s.word).is(shown(reset)).want("true")
 	case s.several() && !resets:
 		p.error(at.Object, at.Path,
-			"is not \"true\" and there are %s of the adminserver: each has settings of its own, and which one is asked is chance",
+			"is not \"true\" and there are %s of the adminserver: each has settings of its own, and which one answers is chance",
 			s.word).is(shown(reset)).want("true")
 	case s.several() && !together:
 		p.warn(at.Object, at.Path,

@@ -15,8 +15,8 @@ import (
 var externalDatabase = Rule{
 	ID: "L12", Severity: framework.Error,
 	What: "Harbor's database is one that outlives a node, and nothing is left of another one.",
-	Why: "The mysql of the manifests is one server on one data directory: it goes down with its node, and a second replica " +
-		"destroys it (harbor#724; harbor v1.4.0 make/prepare --ha refuses it too).",
+	Why: "The mysql of the manifests is one server on one data directory: it goes down with its node, and a second replica destroys " +
+		"it (harbor#724; harbor v1.4.0 make/prepare --ha refuses it too).",
 	Do:     "Take a database that is highly available itself; use-external-database does, and takes the one inside away.",
 	Remedy: []string{"database"},
 	Of:     old,
@@ -60,7 +60,7 @@ func checkDatabase(p *pass, c *part) {
 		case !ok || v.Text == "":
 			p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name)
 		case name == "MYSQL_PORT" && v.Known && !isPort(v.Text):
-			p.error(at.Object, at.Path, "%s is no port: the adminserver does not start", name).is(shown(v))
+			p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).is(shown(v))
 		case name == "MYSQL_HOST" && v.Known:
 			checkHost(p, c, v, at)
 		}
@@ -69,7 +69,7 @@ func checkDatabase(p *pass, c *part) {
 
 func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
 	if v.Text == "localhost" || isLoopback(v.Text) {
-		p.error(at.Object, at.Path, "leads each pod to itself, where there is no database").is(shown(v))
+		p.error(at.Object, at.Path, "points each pod at itself, where there is no database").is(shown(v))
 		return
 	}
 	servers := p.beside(c, harbor.MySQL)
@@ -90,7 +90,7 @@ func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
 func reportInside(p *pass, c *part, server *part, v kube.Value, at harbor.Location) {
 	say, because := p.warn, ""
 	for _, other := range p.parts {
-		if other.GetNamespace() == c.GetNamespace() && other.scale.several() {
+		if other.Harbor == c.Harbor && other.scale.several() {
 			say, because = p.error, ", however many replicas the "+other.Name()+" has"
 			break
 		}

@@ -19,8 +19,10 @@ var oneAddress = Rule{
 	Do:     "Set EXT_ENDPOINT, auth.token.realm and server_name to the address that clients use; set-endpoint does.",
 	Remedy: []string{"endpoint"},
 	check: func(p *pass) {
-		for _, c := range p.named(harbor.AdminServer, "core") {
-			checkEndpoint(p, c)
+		for _, c := range p.named(harbor.AdminServer, harbor.Core) {
+			if c.Name() == harbor.AdminServer || len(p.beside(c, harbor.AdminServer)) == 0 { // up to 1.7 the core asks it
+				checkEndpoint(p, c)
+			}
 		}
 		checkNodePorts(p)
 	},
@@ -67,7 +69,7 @@ func parseEndpoint(text string) (*url.URL, string) {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, "want an address such as http://hub.example.com:31777"
 	case u.Hostname() == "localhost" || isLoopback(u.Hostname()):
-		return nil, "which leads each client to itself"
+		return nil, "which points each client at itself"
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
 		return nil, "want scheme, host and port only"
 	}
@@ -88,13 +90,14 @@ func checkRealm(p *pass, c *part, u *url.URL) {
 	}
 	at := r.LocationOf("auth", "token", "realm")
 	p.error(at.Object, at.Path,
-		"auth.token.realm is %q and %s %s://%s: docker login goes astray", shown(v), endpoint, u.Scheme, u.Host).is(shown(v)).want(want)
+		"auth.token.realm is %q and %s %s://%s: docker login asks for its token at an address where Harbor does not answer",
+		shown(v), endpoint, u.Scheme, u.Host).is(shown(v)).want(want)
 }
 
 // checkServerName compares names without ports, as nginx does.
 func checkServerName(p *pass, n *part, u *url.URL) {
 	conf := n.nginx
-	if n.Generation() != 1 {
+	if n.Generation() != harbor.V1 {
 		return
 	}
 	if conf.Unclear != "" {

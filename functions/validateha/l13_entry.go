@@ -93,12 +93,12 @@ func checkPort(p *pass, n *part, services []*yaml.RNode, u *url.URL, at harbor.L
 		}
 	case isNodePort(port(u)):
 		p.error(at.Object, at.Path,
-			"has port %s, but %s is reached on node port %s: docker login follows an address that nobody answers (harbor#1994)",
+			"has port %s, but %s is reached on node port %s: docker login is sent to an address where nothing answers (harbor#1994)",
 			port(u), krm.Name(s), strings.Join(numbers, ", ")).
 			is(u.Scheme + "://" + u.Host)
 	default:
 		p.warn(at.Object, at.Path,
-			"has port %s, but %s is reached on node port %s: nobody answers docker login (harbor#1994), unless a load balancer before "+
+			"has port %s, but %s is reached on node port %s: nothing answers docker login (harbor#1994), unless a load balancer before "+
 				"the nodes leads from one to the other", port(u), krm.Name(s), strings.Join(numbers, ", ")).
 			is(u.Scheme + "://" + u.Host)
 	}

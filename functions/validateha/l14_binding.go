@@ -15,8 +15,8 @@ import (
 var staticVolumes = Rule{
 	ID: "L14", Severity: framework.Error,
 	What: "Each claim is bound to the one volume that is meant for it, and the volume can be mounted and is kept.",
-	Why: "A claim without storageClassName gets the default class and never meets a volume without class; too small, other modes " +
-		"or another class, and pods wait forever (kubernetes.io persistent-volumes, static-pvc.md of ceph-csi).",
+	Why: "A claim without storageClassName gets the default class and never meets a volume without class; too small, other modes or " +
+		"another class, and pods wait forever (kubernetes.io persistent-volumes, static-pvc.md of ceph-csi).",
 	Do:     "Set storageClassName \"\" on both, the same size and modes, volumeName and Retain; use-cephfs does.",
 	Remedy: []string{"cephFS"},
 	check: func(p *pass) {
@@ -62,7 +62,8 @@ func checkBinding(p *pass, u *claimUse) {
 		if krm.Lookup(u.claim, selector...) == nil {
 			say = p.warn // a pool of volumes that are alike, until one holds images
 		}
-		say(u.claim, bindsBy(u.claim), "can be bound to each of %s, which one is chance: set volumeName", strings.Join(names, ", "))
+		say(u.claim, bindsBy(u.claim),
+			"can be bound to any of %s, and which one it gets is chance: set volumeName", strings.Join(names, ", "))
 	}
 }
 

@@ -19,7 +19,7 @@ func checkCephFS(p *pass, pv *yaml.RNode) {
 	case static == nil || static.Value != "true":
 		p.error(pv, attributes.Append("staticVolume"), "is not \"true\": %s", fails).want("true")
 	case static.ShortTag() != yaml.NodeTagString:
-		p.error(pv, attributes.Append("staticVolume"), "is no string, which Kubernetes refuses: put it in quotes").want("true")
+		p.error(pv, attributes.Append("staticVolume"), "is not a string, which Kubernetes refuses: put it in quotes").want("true")
 	}
 	for _, name := range []string{"clusterID", "rootPath"} {
 		if krm.Text(pv, attributes.Append(name)...) == "" {
@@ -72,7 +72,7 @@ func checkCephSecret(p *pass, pv *yaml.RNode, name, namespace string) {
 	for _, key := range []string{"userID", "userKey"} {
 		if !slices.Contains(kube.Keys(secret), key) {
 			p.error(secret, kube.KeyPath(secret, key),
-				"is missing: the driver cannot mount a static volume without, adminID and adminKey do not do (ceph-csi#4467)")
+				"is missing: without it the driver cannot mount a static volume, adminID and adminKey are not enough (ceph-csi#4467)")
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
-	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
@@ -31,22 +30,33 @@ var scheduling = Rule{
 	},
 }
 
-// replicable are the components that can have several replicas in each
-// generation, and without which clients cannot push, pull or log in.
-var replicable = map[harbor.Generation][]string{
-	1: {harbor.Nginx, harbor.Registry, harbor.UI},
-	2: {"core", harbor.JobService, harbor.Nginx, "portal", harbor.Registry},
+// checkWorkload says in one finding all that a workload lacks, for all parts in
+// its pods.
+func checkWorkload(p *pass, c *part) {
+	parts := p.inPod(c)
+	if parts[0] != c {
+		return
+	}
+	var lacks []string
+	for _, c := range parts {
+		for _, l := range lacksOf(p, c) {
+			if !slices.Contains(lacks, l) {
+				lacks = append(lacks, l)
+			}
+		}
+	}
+	if len(lacks) > 0 {
+		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
+	}
 }
 
-// checkWorkload says in one finding all that a workload lacks.
-func checkWorkload(p *pass, c *part) {
-	var lacks []string
+func lacksOf(p *pass, c *part) (lacks []string) {
 	s := c.scale
 	if c.GetKind() == "ReplicationController" {
 		lacks = append(lacks, "is a ReplicationController: a changed template does not reach running pods")
 	}
-	if s.single() && slices.Contains(replicable[c.Generation()], c.Name()) {
-		lacks = append(lacks, "has one replica: Harbor is down while it moves")
+	if s.single() && c.Single() == "" && c.Part().DownMeans != "" {
+		lacks = append(lacks, "has one replica: "+c.Part().DownMeans+" while it moves")
 	}
 	if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
 		lacks = append(lacks, "has no readinessProbe")
@@ -61,9 +71,7 @@ func checkWorkload(p *pass, c *part) {
 	if mutable(c) {
 		lacks = append(lacks, "has a tag that is not always the same image: "+c.Image())
 	}
-	if len(lacks) > 0 {
-		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
-	}
+	return lacks
 }
 
 func spread(c *part) bool {

@@ -43,8 +43,8 @@ func checkCall(p *pass, c *part, a call) {
 	for _, t := range a.targets {
 		targets = append(targets, p.beside(c, t)...)
 	}
-	name, namespace, isService := serviceName(u.Hostname())
-	if !isService || len(targets) == 0 || namespace != "" && !strings.Contains(u.Hostname(), ".svc") {
+	name, namespace, qualified, isService := kube.ServiceName(u.Hostname())
+	if !isService || len(targets) == 0 || namespace != "" && !qualified {
 		return // somewhere outside
 	}
 	s := p.service(c.GetNamespace(), u.Hostname())
@@ -78,7 +78,7 @@ func checkMissing(p *pass, c *part, a call, targets []*part, name string) {
 	elsewhere := p.elsewhere("Service", c.Workload, name)
 	if elsewhere != nil && elsewhere.GetNamespace() != "" && c.GetNamespace() != "" {
 		p.error(elsewhere, krm.Path{"metadata", "namespace"},
-			"is not that of the %s, which calls the %s at %s", c.Name(), a.targets[0], a.address).
+			"is not the namespace of the %s, which calls the %s at %s", c.Name(), a.targets[0], a.address).
 			about().is(elsewhere.GetNamespace()).want(c.GetNamespace())
 		return
 	}
@@ -99,9 +99,14 @@ func checkMissing(p *pass, c *part, a call, targets []*part, name string) {
 		a.address, name, strings.Join(present(targets), " or "), strings.Join(others, ", "))
 }
 
-// present names components, nginx in front of them left out.
+// present names the parts that a call is meant for, without the nginx in front of
+// them where there are others.
 func present(targets []*part) []string {
-	return slices.DeleteFunc(names(targets), func(name string) bool { return name == harbor.Nginx })
+	all := names(targets)
+	if len(all) == 1 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return name == harbor.Nginx })
 }
 
 // checkSelected looks at where a Service leads to. Pods that are not Harbor's may

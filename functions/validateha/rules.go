@@ -25,8 +25,8 @@ type Rule struct {
 	check func(*pass)
 }
 
-// old is Harbor 1.x.
-var old = []harbor.Generation{1}
+// old is Harbor 1.2 to 1.5.
+var old = []harbor.Generation{harbor.V1}
 
 // look returns what the rule finds, each once.
 func (r Rule) look(f *facts) []*finding {

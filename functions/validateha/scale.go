@@ -34,6 +34,9 @@ func (f *facts) scaleOf(w kube.Workload) scale {
 		s.n = n
 	}
 	s.word = plural(s.n, "replica")
+	if s.n == 0 {
+		return s // with 0 replicas nothing is scaled (kubernetes.io horizontal-pod-autoscale, implicit maintenance-mode deactivation)
+	}
 	for _, obj := range f.objects["HorizontalPodAutoscaler"] {
 		target := krm.Path{"spec", "scaleTargetRef"}
 		if obj.GetNamespace() != w.GetNamespace() || krm.Text(obj, target.Append("kind")...) != w.GetKind() ||

@@ -76,11 +76,11 @@ func (s *ValidateHA) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	all := harbor.Components(list)
-	if len(all) == 0 {
+	harbors := harbor.FindAll(list)
+	if len(harbors) == 0 {
 		return harbor.ErrNone
 	}
-	f := newFacts(list, v, all)
+	f := newFacts(list, v, harbors)
 	for _, r := range Rules {
 		s.tell(list, r, r.look(f))
 	}

@@ -68,7 +68,7 @@ func (c Component) NginxConfig(list *framework.ResourceList) NginxConfig {
 // JobLogs is the folder in which the jobservice keeps the logs of its jobs, "" where
 // it may keep them elsewhere: since Harbor 1.8 its config.yml says where.
 func (c Component) JobLogs(env kube.Environment) kube.Value {
-	if c.Generation() != 1 {
+	if c.Generation() != V1 {
 		return kube.Value{}
 	}
 	return c.Setting(env, LogDir)
