@@ -23,6 +23,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // Function is fix-registry-mount.
@@ -61,7 +62,7 @@ func (s *FixRegistryMount) fix(list *framework.ResourceList, c harbor.Component)
 	if err != nil {
 		return err
 	}
-	old := path.Dir(config.FilePath())
+	old := path.Dir(config.File)
 	if err := moveMounts(list, c, old); err != nil {
 		return err
 	}
@@ -105,29 +106,11 @@ func moveCertificate(list *framework.ResourceList, c harbor.Component, config ha
 		moved = path.Join(directory, below)
 	}
 	switch {
-	case delivers(list, c, certificate): // e.g. from a Secret elsewhere
+	case c.At(list, certificate).State != kube.Absent: // e.g. from a Secret elsewhere
 		return nil
-	case delivers(list, c, moved):
+	case c.At(list, moved).State != kube.Absent:
 		return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
 	}
 	return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key},
 		"auth.token.rootcertbundle is %s, which no mount of %s delivers", certificate, krm.Name(c.RNode))
-}
-
-// delivers says whether a mount brings the file, as far as can be known: what a
-// Secret holds cannot.
-func delivers(list *framework.ResourceList, c harbor.Component, file string) bool {
-	for _, f := range c.ConfigFiles(list) {
-		if f.FilePath() == file {
-			return true
-		}
-	}
-	for _, m := range c.Mounts() {
-		at := path.Clean(m.MountPath)
-		known := krm.Lookup(c.RNode, m.Volume.Append("configMap")...) != nil
-		if !known && (at == file || strings.HasPrefix(file, at+"/")) {
-			return true
-		}
-	}
-	return false
 }

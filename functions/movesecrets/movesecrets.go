@@ -104,10 +104,9 @@ func (s *MoveSecrets) Run(list *framework.ResourceList) error {
 
 func (s *MoveSecrets) moveVariables(list *framework.ResourceList, c harbor.Component) error {
 	for _, name := range variables {
-		source := c.EnvSource(list, name)
-		path, ok := c.Env(name)
-		literal := ok && krm.Text(c.RNode, path.Append("value")...) != ""
-		if source.Name == "" && !literal {
+		v, _ := c.Environment(list).Get(name)
+		literal := krm.Text(c.RNode, v.Entry.Append("value")...) != ""
+		if (v.Source.Kind != "ConfigMap" || v.Maybe) && !literal {
 			continue
 		}
 		secretName, secretKey := s.place(name)
@@ -194,7 +193,7 @@ func (f *secretFiles) move(list *framework.ResourceList, c harbor.Component, vol
 		}
 		sources = krm.List(krm.Map("configMap", configMap)).Content
 	}
-	var moved []kube.Reference
+	var moved []kube.Source
 	stay, items := krm.List(), krm.List()
 	for _, source := range sources {
 		left, taken, err := f.split(list, c, source, items)
@@ -239,14 +238,15 @@ func (f *secretFiles) move(list *framework.ResourceList, c harbor.Component, vol
 // split adds to items what comes from the Secret from now on. It returns what is
 // left of the source, nil for nothing, and the keys of ConfigMaps that were
 // taken.
-func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, source, items *yaml.Node) (left *yaml.Node, taken []kube.Reference, err error) {
+func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, source, items *yaml.Node) (left *yaml.Node, taken []kube.Source, err error) {
 	configMap := krm.Lookup(yaml.NewRNode(source), "configMap")
 	if configMap == nil || configMap.Kind != yaml.MappingNode {
 		return source, nil, nil
 	}
 	ref := yaml.NewRNode(yaml.CopyYNode(configMap))
 	name, all := krm.Text(ref, "name"), krm.Elements(ref, "items")
-	if obj := kube.Find(list, "ConfigMap", c.GetNamespace(), name); obj != nil && len(all) == 0 {
+	obj := kube.Find(list, "ConfigMap", c.GetNamespace(), name)
+	if obj != nil && len(all) == 0 {
 		for _, key := range kube.Keys(obj) {
 			all = append(all, krm.Map("key", key, "path", key))
 		}
@@ -259,7 +259,7 @@ func (f *secretFiles) split(list *framework.ResourceList, c harbor.Component, so
 			stay.Content = append(stay.Content, item.YNode())
 			continue
 		}
-		taken = append(taken, kube.Reference{Name: name, Key: from})
+		taken = append(taken, kube.Source{Kind: "ConfigMap", Name: name, Key: from, Object: obj})
 		krm.Lookup(item, "key").Value = key
 		items.Content = append(items.Content, item.YNode())
 	}
@@ -309,8 +309,9 @@ func (s *MoveSecrets) dropMailPassword(list *framework.ResourceList, c harbor.Co
 // component. Upstream's hold some that nobody ever read.
 func (s *MoveSecrets) dropKeys(list *framework.ResourceList, c harbor.Component) {
 	for _, name := range c.ConfigMaps(list) {
+		configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), name)
 		for _, key := range variables {
-			c.DropKey(list, kube.Reference{Name: name, Key: key})
+			c.DropKey(list, kube.Source{Kind: "ConfigMap", Name: name, Key: key, Object: configMap})
 		}
 	}
 }

@@ -173,7 +173,11 @@ func (s *UseCephFS) Run(list *framework.ResourceList) error {
 			errs = append(errs, err)
 			continue
 		}
-		pv := kube.VolumeOf(list, claim)
+		pv, err := kube.NewBinder(list).Volume(claim)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if first, ok := taken[pv]; ok && pv != nil {
 			errs = append(errs, krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already", krm.Name(claim), krm.Name(pv), first))
 			continue
@@ -344,7 +348,7 @@ func (v Volume) setClaim(list *framework.ResourceList, claim, pv *yaml.RNode, si
 		{size, krm.Path{"spec", "resources", "requests", "storage"}},
 		{"", krm.Path{"spec", "storageClassName"}},
 	})
-	if err != nil || v.Name == "" && kube.VolumeOf(list, claim) == pv {
+	if b := kube.NewBinder(list); err != nil || v.Name == "" && b.Meant(claim, pv) && b.Leads(claim, pv) {
 		return err
 	}
 	return krm.Set(list, claim, pv.GetName(), "spec", "volumeName")

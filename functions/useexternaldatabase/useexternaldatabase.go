@@ -91,16 +91,18 @@ func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
 }
 
 func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Component) error {
-	for _, variable := range [][2]string{
+	var all []harbor.Assignment
+	for _, v := range [][2]string{
 		{"MYSQL_HOST", s.Host},
 		{"MYSQL_PORT", strconv.Itoa(s.Port)},
 		{"MYSQL_USR", s.User},
 		{"MYSQL_DATABASE", s.Database},
 		{"RESET", strconv.FormatBool(s.Reset)},
 	} {
-		if err := c.SetVariable(list, variable[0], variable[1], false); err != nil {
-			return err
-		}
+		all = append(all, harbor.Assignment{Component: c, Name: v[0], Value: v[1]})
+	}
+	if err := harbor.Assign(list, all...); err != nil {
+		return err
 	}
 	const password = "MYSQL_PWD"
 	if s.Password.FromSecret() {
@@ -140,7 +142,7 @@ func (s *UseExternalDatabase) remove(list *framework.ResourceList, c harbor.Comp
 			continue
 		}
 		gone = append(gone, claim)
-		if pv := kube.VolumeOf(list, claim); pv != nil {
+		if pv, err := kube.NewBinder(list).Volume(claim); err == nil && pv != nil {
 			gone = append(gone, pv)
 		}
 	}

@@ -1,17 +1,14 @@
 package validateha
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
 
 // claimUse is a claim, and the parts of Harbor whose pods mount it.
@@ -35,7 +32,7 @@ func (f *facts) claimUses() []*claimUse {
 			if i < 0 {
 				u := &claimUse{name: s.Name, claim: s.Object, reference: harbor.Location{Object: c.RNode, Path: s.Path}}
 				if s.Object != nil {
-					u.volumes = f.fitting(s.Object)
+					u.volumes = f.binder.Fitting(s.Object)
 				}
 				i, all = len(all), append(all, u)
 			}
@@ -88,40 +85,4 @@ func (u *claimUse) shared() string {
 		all = append(all, krm.Name(c.RNode))
 	}
 	return strings.Join(all, " and ") + " use it together"
-}
-
-// fitting are the volumes that the claim can be bound to: of several that would
-// do those with the fewest modes, and of these the smallest ones (kubernetes
-// pkg/controller/volume/persistentvolume/index.go).
-func (f *facts) fitting(claim *yaml.RNode) []*yaml.RNode {
-	all := f.binder.Candidates(claim)
-	best := slices.DeleteFunc(slices.Clone(all), func(pv *yaml.RNode) bool { return !suits(claim, pv) })
-	switch {
-	case len(all) < 2:
-		return all
-	case len(best) == 0:
-		return all[:1] // any of them: what does not fit is reported
-	}
-	rank := func(a, b *yaml.RNode) int {
-		x, _ := resource.ParseQuantity(krm.Text(a, capacity...)) // suits has read them
-		y, _ := resource.ParseQuantity(krm.Text(b, capacity...))
-		return cmp.Or(cmp.Compare(len(modes(a)), len(modes(b))), x.Cmp(y))
-	}
-	slices.SortStableFunc(best, rank)
-	return slices.DeleteFunc(best, func(pv *yaml.RNode) bool { return rank(pv, best[0]) > 0 })
-}
-
-// suits says whether a claim would be bound to a volume if it found it.
-func suits(claim, pv *yaml.RNode) bool {
-	for key := range krm.Strings(claim, "spec", "selector", "matchLabels") {
-		if _, ok := pv.GetLabels()[key]; !ok {
-			return false
-		}
-	}
-	want, err := resource.ParseQuantity(krm.Text(claim, requested...))
-	have, failed := resource.ParseQuantity(krm.Text(pv, capacity...))
-	class, _ := kube.Class(claim)
-	offered, _ := kube.Class(pv)
-	return err == nil && failed == nil && want.Cmp(have) <= 0 && class == offered && modeOf(claim) == modeOf(pv) &&
-		!slices.ContainsFunc(modes(claim), func(m string) bool { return !slices.Contains(modes(pv), m) })
 }

@@ -3,21 +3,11 @@ package validateha
 import (
 	"slices"
 
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
 
 const rwx = "ReadWriteMany"
-
-func modes(obj *yaml.RNode) []string {
-	all := []string{}
-	for _, n := range krm.Elements(obj, "spec", "accessModes") {
-		all = append(all, n.Value)
-	}
-	return all
-}
 
 // checkClaim looks at a claim and its volume.
 func checkClaim(p *pass, u *claimUse) {
@@ -39,15 +29,15 @@ func checkModes(p *pass, u *claimUse, together string) {
 		}
 		return
 	}
-	if !slices.Contains(modes(u.claim), rwx) {
+	if !slices.Contains(kube.Modes(u.claim), rwx) {
 		p.error(u.claim, accessModes, "is not %s, but %s: pods on other nodes wait for the volume, or see one of their own", rwx, together).
-			is(modes(u.claim)).want([]string{rwx})
+			is(kube.Modes(u.claim)).want([]string{rwx})
 		return
 	}
 	pv := u.volume()
 	switch {
-	case pv != nil && !slices.Contains(modes(pv), rwx):
-		p.error(pv, accessModes, "is not %s, but %s", rwx, together).is(modes(pv)).want([]string{rwx})
+	case pv != nil && !slices.Contains(kube.Modes(pv), rwx):
+		p.error(pv, accessModes, "is not %s, but %s", rwx, together).is(kube.Modes(pv)).want([]string{rwx})
 	case pv == nil && len(u.volumes) == 0:
 		checkClass(p, u, together)
 	}

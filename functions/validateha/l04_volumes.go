@@ -8,6 +8,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // disks are the sources that one node can write to.
@@ -39,7 +40,7 @@ func checkSource(p *pass, u *claimUse, pv *yaml.RNode, together string) {
 		p.error(pv, spec.Append("local"), "is a disk of one node, but %s", together)
 	case ofOneNode(pv):
 		p.error(pv, spec.Append("nodeAffinity"), "lets one node use the volume, but %s", together)
-	case modeOf(pv) == "Block":
+	case kube.VolumeMode(pv) == "Block":
 	case slices.Contains(diskDrivers, driver):
 		p.error(pv, spec.Append("csi", "driver"), "%s makes disks, which one node can use, but %s", driver, together).is(driver)
 	default:

@@ -85,14 +85,14 @@ func checkNoVolume(p *pass, u *claimUse) {
 	if !byName && krm.Lookup(u.claim, selector...) == nil && (!set || class != "") {
 		return // dynamic
 	}
-	i := slices.IndexFunc(p.binder.Volumes, func(pv *yaml.RNode) bool { return suits(u.claim, pv) && p.lonely(u.claim, pv) })
+	i := slices.IndexFunc(p.binder.Volumes, func(pv *yaml.RNode) bool { return kube.Suits(u.claim, pv) && p.lonely(u.claim, pv) })
 	if i >= 0 {
 		p.error(u.claim, bindsBy(u.claim),
 			"fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever", krm.Name(p.binder.Volumes[i]))
 	} else {
 		p.note(u.claim, bindsBy(u.claim),
 			"its PersistentVolume is not among the resources: check that there is one of %s, %s or more and Retain",
-			strings.Join(modes(u.claim), ", "), krm.Text(u.claim, requested...))
+			strings.Join(kube.Modes(u.claim), ", "), krm.Text(u.claim, requested...))
 	}
 }
 
@@ -141,25 +141,18 @@ func checkFit(p *pass, u *claimUse, pv *yaml.RNode) {
 		p.error(u.claim, requested,
 			"asks for %s, %s has %s: pods wait forever", want, krm.Name(pv), have).is(want.String()).want(have.String())
 	}
-	for _, mode := range modes(u.claim) {
+	for _, mode := range kube.Modes(u.claim) {
 		// L04 wants a claim that pods share to be ReadWriteMany.
-		if !slices.Contains(modes(pv), mode) && (u.shared() == "" || mode != rwx && slices.Contains(modes(u.claim), rwx)) {
+		if !slices.Contains(kube.Modes(pv), mode) && (u.shared() == "" || mode != rwx && slices.Contains(kube.Modes(u.claim), rwx)) {
 			p.error(u.claim, krm.Path{"spec", "accessModes"},
 				"asks for %s, which %s does not offer: pods wait forever", mode, krm.Name(pv)).
-				is(modes(u.claim)).want(modes(pv))
+				is(kube.Modes(u.claim)).want(kube.Modes(pv))
 			break
 		}
 	}
-	if a, b := modeOf(u.claim), modeOf(pv); a != b {
+	if a, b := kube.VolumeMode(u.claim), kube.VolumeMode(pv); a != b {
 		p.error(u.claim, volumeMode, "is %s, %s has %s: pods wait forever", a, krm.Name(pv), b).is(a).want(b)
 	}
-}
-
-func modeOf(obj *yaml.RNode) string {
-	if mode := krm.Text(obj, volumeMode...); mode != "" {
-		return mode
-	}
-	return "Filesystem"
 }
 
 func checkClasses(p *pass, claim, pv *yaml.RNode) {

@@ -2,6 +2,7 @@ package harbor
 
 import (
 	"fmt"
+	"path"
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -14,87 +15,155 @@ import (
 // ConfigFile is a configuration file of a component and the ConfigMap that
 // holds it.
 type ConfigFile struct {
-	kube.File
+	kube.Mount
+	File      string // path in the container
+	Name      string // of the file in the volume, "" where there is no such file
 	ConfigMap *yaml.RNode
+	Key       string
 }
 
 // Text is what the file holds.
 func (f ConfigFile) Text() string { return krm.Text(f.ConfigMap, "data", f.Key) }
 
-// ConfigFile finds the file of that name, e.g. config.yml of the registry. It is
-// an error when no ConfigMap brings it, then without a Name, and when the one
-// that does is not in the list or lacks it.
+// ConfigFile finds the file that the container sees under that name, e.g.
+// config.yml of the registry, else the one that the volume calls so. It is an
+// error when no ConfigMap brings it, then without a Name, and when the one that
+// does is not in the list or lacks it.
 func (c Component) ConfigFile(list *framework.ResourceList, name string) (ConfigFile, error) {
-	for _, file := range c.ConfigFiles(list) {
-		if file.Name != name {
-			continue
-		}
-		configMap, err := c.configMap(list, file.ConfigMap)
-		if err == nil && krm.Lookup(configMap, "data", file.Key) == nil {
-			err = fmt.Errorf("%s has no key %s, which %s mounts as %s", krm.Name(configMap), file.Key, krm.Name(c.RNode), file.FilePath())
-		}
-		return ConfigFile{File: file, ConfigMap: configMap}, err
+	all := slices.DeleteFunc(c.Delivered(list), func(d kube.Delivered) bool { return d.Value.Source.Kind != "ConfigMap" })
+	i := slices.IndexFunc(all, func(d kube.Delivered) bool { return path.Base(d.Path) == name })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(d kube.Delivered) bool { return d.Name == name })
 	}
-	return ConfigFile{}, fmt.Errorf("%s mounts no ConfigMap that holds its %s", krm.Name(c.RNode), name)
+	if i < 0 {
+		return ConfigFile{}, fmt.Errorf("%s mounts no ConfigMap that holds its %s", krm.Name(c.RNode), name)
+	}
+	d, source := all[i], all[i].Value.Source
+	err := c.missing(source)
+	if err == nil && krm.Lookup(source.Object, "data", source.Key) == nil {
+		err = fmt.Errorf("%s has no key %s, which %s mounts as %s", krm.Name(source.Object), source.Key, krm.Name(c.RNode), d.Path)
+	}
+	return ConfigFile{Mount: d.Mount, File: d.Path, Name: d.Name, ConfigMap: source.Object, Key: source.Key}, err
 }
 
-// configMap finds a ConfigMap by the name that the component calls it by.
-func (c Component) configMap(list *framework.ResourceList, name string) (*yaml.RNode, error) {
-	if obj := kube.Find(list, "ConfigMap", c.GetNamespace(), name); obj != nil {
-		return obj, nil
+// missing is an error when the ConfigMap is not in the list.
+func (c Component) missing(source kube.Source) error {
+	if source.Object != nil {
+		return nil
 	}
-	return nil, fmt.Errorf("%s reads ConfigMap %s, which is not among the resources", krm.Name(c.RNode), name)
+	return fmt.Errorf("%s reads ConfigMap %s, which is not among the resources", krm.Name(c.RNode), source.Name)
 }
 
-// SetVariable gives the component an environment variable with this value. It
-// is written to the ConfigMap that the variable is read from. A variable that
-// is read from elsewhere, or is new, is read from the component's ConfigMap
-// from then on. The value of a secret one is kept out of the findings.
+// variable is what the pod gets as this variable, as far as it is set for
+// certain.
+func (c Component) variable(list *framework.ResourceList, name string) kube.Value {
+	v, _ := c.Environment(list).Get(name)
+	if v.Maybe {
+		return kube.Value{}
+	}
+	return v
+}
+
+// Assignment is a value that a variable of a component is to have.
+type Assignment struct {
+	Component   Component
+	Name, Value string
+	// Secret keeps the value out of the findings.
+	Secret bool
+}
+
+// Assign gives components environment variables. Each value is written to the
+// ConfigMap that its variable is read from. A variable that is read from
+// elsewhere, or is new, is read from the component's ConfigMap from then on. It is
+// an error when another variable or file, whose value is not assigned together
+// with it, would change too. Components may read one key as a variable of the same
+// name: then it is the same setting.
+func Assign(list *framework.ResourceList, all ...Assignment) error {
+	for _, a := range all {
+		if err := a.write(list, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetVariable is Assign for one variable.
 func (c Component) SetVariable(list *framework.ResourceList, name, value string, secret bool) error {
-	set := krm.Set
-	if secret {
-		set = krm.SetSecret
-	}
-	source := c.EnvSource(list, name)
-	isNew := source.Name == ""
+	return Assign(list, Assignment{c, name, value, secret})
+}
+
+func (a Assignment) write(list *framework.ResourceList, all []Assignment) error {
+	source := a.Component.variable(list, a.Name).Source
+	isNew := source.Kind != "ConfigMap"
 	if isNew {
-		source = kube.Reference{Name: c.ownConfigMap(list), Key: name}
+		source = a.Component.ownConfigMap(list)
+		source.Key = a.Name
 	}
 	if source.Name == "" {
-		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), name)
+		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(a.Component.RNode), a.Name)
 	}
-	configMap, err := c.configMap(list, source.Name)
-	if err != nil {
+	if err := a.Component.missing(source); err != nil {
 		return err
 	}
-	if err := set(list, configMap, value, "data", source.Key); err != nil || !isNew {
+	if err := a.alone(list, source, all); err != nil {
 		return err
 	}
-	return c.SetEnv(list, krm.Map("name", name, "valueFrom",
+	set := krm.Set
+	if a.Secret {
+		set = krm.SetSecret
+	}
+	if err := set(list, source.Object, a.Value, "data", source.Key); err != nil || !isNew {
+		return err
+	}
+	return a.Component.SetEnv(list, krm.Map("name", a.Name, "valueFrom",
 		krm.Map("configMapKeyRef", krm.Map("name", source.Name, "key", source.Key))))
+}
+
+// alone refuses to change a key that somebody else reads as another setting.
+func (a Assignment) alone(list *framework.ResourceList, source kube.Source, all []Assignment) error {
+	if current := krm.Lookup(source.Object, "data", source.Key); current != nil && current.Value == a.Value {
+		return nil
+	}
+	for _, r := range kube.Readers(list, source.Object, source.Key) {
+		same := r.Variable == a.Name || r.Variable == "" && r.File == ""
+		if same || slices.ContainsFunc(all, func(b Assignment) bool { return b.is(r) && b.Value == a.Value }) {
+			continue
+		}
+		return krm.Fault(source.Object, krm.Path{"data", source.Key}, "is read as %s of %s and as %s, which are not to be the same: give each a key of its own",
+			a.Name, krm.Name(a.Component.RNode), r)
+	}
+	return nil
+}
+
+// is says whether the assignment is of what the reader reads.
+func (a Assignment) is(r kube.Reader) bool {
+	return a.Component.RNode == r.RNode && a.Name == r.Variable
 }
 
 // ConfigMaps returns the names of the ConfigMaps that the component reads.
 func (c Component) ConfigMaps(list *framework.ResourceList) []string {
+	read := map[*yaml.RNode]bool{}
+	for _, s := range c.Sources(list) {
+		read[s.Object] = s.Kind == "ConfigMap"
+	}
 	var names []string
-	for _, obj := range kube.OfKind(list, "ConfigMap") {
-		if c.Reads(obj, "") {
+	for _, obj := range list.Items {
+		if read[obj] {
 			names = append(names, obj.GetName())
 		}
 	}
 	return names
 }
 
-// Value is what a variable holds, "" when it is read from elsewhere than the
-// list.
+// Value is what stands where a variable gets its value, references to other
+// variables included: "" when that is elsewhere than in the list.
 func (c Component) Value(list *framework.ResourceList, name string) string {
-	if source := c.EnvSource(list, name); source.Name != "" {
-		if configMap, err := c.configMap(list, source.Name); err == nil {
-			return krm.Text(configMap, "data", source.Key)
-		}
-	}
-	if path, ok := c.Env(name); ok {
-		return krm.Text(c.RNode, path.Append("value")...)
+	v := c.variable(list, name)
+	switch {
+	case v.Source.Kind == "ConfigMap" && v.Source.Object != nil:
+		return krm.Text(v.Source.Object, "data", v.Source.Key)
+	case v.Entry != nil:
+		return krm.Text(c.RNode, v.Entry.Append("value")...)
 	}
 	return ""
 }
@@ -107,33 +176,35 @@ func (c Component) FromSecret(name string) bool {
 
 // SetKey sets a key of the component's ConfigMap that is there already.
 func (c Component) SetKey(list *framework.ResourceList, key, value string) error {
-	configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), c.ownConfigMap(list))
-	if configMap == nil || krm.Lookup(configMap, "data", key) == nil {
+	own := c.ownConfigMap(list)
+	if own.Object == nil || krm.Lookup(own.Object, "data", key) == nil {
 		return nil
 	}
-	return krm.Set(list, configMap, value, "data", key)
+	return krm.Set(list, own.Object, value, "data", key)
 }
 
-// ownConfigMap is the name of the ConfigMap that the component reads variables
-// from, "" when there is none.
-func (c Component) ownConfigMap(list *framework.ResourceList) string {
-	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
-		variable := krm.Text(c.RNode, c.Path.Append("env", i, "name")...)
-		if source := c.EnvSource(list, variable); source.Name != "" {
-			return source.Name
+// ownConfigMap is the ConfigMap that the component reads single variables from,
+// else the last one whose keys all become variables; the zero Source when there
+// is none.
+func (c Component) ownConfigMap(list *framework.ResourceList) kube.Source {
+	var own kube.Source
+	for _, s := range c.VariableSources(list) {
+		switch {
+		case s.Kind != "ConfigMap":
+		case s.Key != "":
+			return s
+		case krm.Text(c.RNode, append(s.Path[:len(s.Path)-1].Append(), "prefix")...) == "":
+			own = s
 		}
 	}
-	if names := c.EnvFrom(); len(names) > 0 {
-		return names[0]
-	}
-	return ""
+	return own
 }
 
 // SetSecretVariable gives the component an environment variable that is read
 // from a Secret. The value that a ConfigMap held for it goes, unless somebody
 // else reads it.
 func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretName, secretKey string) error {
-	source := c.EnvSource(list, name)
+	source := c.variable(list, name).Source
 	if err := c.SetEnv(list, krm.Map("name", name, "valueFrom",
 		krm.Map("secretKeyRef", krm.Map("name", secretName, "key", secretKey)))); err != nil {
 		return err
@@ -143,13 +214,12 @@ func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretN
 }
 
 // DropKey removes a key from a ConfigMap when nobody reads it any more.
-func (c Component) DropKey(list *framework.ResourceList, source kube.Reference) {
-	configMap := kube.Find(list, "ConfigMap", c.GetNamespace(), source.Name)
-	if source.Name == "" || configMap == nil || krm.Lookup(configMap, "data", source.Key) == nil {
+func (c Component) DropKey(list *framework.ResourceList, source kube.Source) {
+	if source.Kind != "ConfigMap" || source.Object == nil || krm.Lookup(source.Object, "data", source.Key) == nil {
 		return
 	}
-	if !slices.ContainsFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.Reads(configMap, source.Key) }) {
-		krm.Remove(list, configMap, "data", source.Key)
+	if !kube.IsRead(list, source.Object, source.Key) {
+		krm.Remove(list, source.Object, "data", source.Key)
 	}
 }
 
@@ -188,12 +258,11 @@ func (p Password) Validate() error {
 
 // WarnLiteral reports that the password in a variable stands in a ConfigMap.
 func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
-	source := c.EnvSource(list, variable)
-	configMap, err := c.configMap(list, source.Name)
-	if err != nil {
+	source := c.variable(list, variable).Source
+	if err := c.missing(source); err != nil {
 		return err
 	}
-	krm.Warn(list, configMap, krm.Path{"data", source.Key}, "holds a password that everybody who reads the manifests can see: "+
+	krm.Warn(list, source.Object, krm.Path{"data", source.Key}, "holds a password that everybody who reads the manifests can see: "+
 		"put it into a Secret and set password.secretName and password.secretKey instead of password.value")
 	return nil
 }

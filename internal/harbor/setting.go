@@ -146,7 +146,7 @@ func (h *Harbor) setVariable(c Component, s Setting, name string, v Value) error
 	if v.Variable == "" {
 		return c.SetSecretVariable(h.list, name, v.From.Name, v.From.Key)
 	}
-	source := c.EnvSource(h.list, name)
+	source := c.variable(h.list, name).Source
 	if err := c.SetSecretVariable(h.list, v.Variable, v.From.Name, v.From.Key); err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@
 package kube
 
 import (
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -18,18 +17,6 @@ import (
 
 	"krmfn.dev/harbor/internal/krm"
 )
-
-// Annotations in which kustomize keeps the names of an object before it renamed
-// it, one list for names and one for namespaces, and that it will rename it.
-const (
-	previousNames      = "internal.config.kubernetes.io/previousNames"
-	previousNamespaces = "internal.config.kubernetes.io/previousNamespaces"
-	needsHash          = "internal.config.kubernetes.io/needsHashSuffix"
-)
-
-// GetsHash says whether kustomize is going to add a hash to the object's name, as
-// it does after all functions have run.
-func GetsHash(obj *yaml.RNode) bool { return obj.GetAnnotations()[needsHash] == "enabled" }
 
 // podSpecs is where a kind keeps its pod spec.
 var podSpecs = map[string]krm.Path{
@@ -68,10 +55,10 @@ var groups = map[string][]string{
 
 // isA says whether the object is of this kind of Kubernetes.
 func isA(obj *yaml.RNode, kind string) bool {
-	if obj.GetKind() != kind {
+	if krm.Text(obj, "kind") != kind {
 		return false
 	}
-	group, version, found := strings.Cut(obj.GetApiVersion(), "/")
+	group, version, found := strings.Cut(krm.Text(obj, "apiVersion"), "/")
 	if !found {
 		group, version = "", group
 	}
@@ -110,7 +97,7 @@ type Container struct {
 func Workloads(list *framework.ResourceList) []Workload {
 	var all []Workload
 	for _, obj := range list.Items {
-		kind := obj.GetKind()
+		kind := krm.Text(obj, "kind")
 		if pod, ok := podSpecs[kind]; ok && isA(obj, kind) && krm.Editable(obj) {
 			all = append(all, Workload{RNode: obj, Pod: pod})
 		}
@@ -127,10 +114,13 @@ func (w Workload) PodLabels() map[string]string {
 	return krm.Strings(w.RNode, meta...)
 }
 
+// containerFields are where a pod spec keeps its containers.
+var containerFields = []string{"containers", "initContainers"}
+
 // Containers returns the containers and then the init containers.
 func (w Workload) Containers() []Container {
 	var all []Container
-	for _, list := range []string{"containers", "initContainers"} {
+	for _, list := range containerFields {
 		path := w.Pod.Append(list)
 		for i := range krm.Elements(w.RNode, path...) {
 			at := path.Append(i)
@@ -162,42 +152,6 @@ func (c Container) Env(name string) (krm.Path, bool) {
 		}
 	}
 	return nil, false
-}
-
-// Reference names one key of a ConfigMap.
-type Reference struct{ Name, Key string }
-
-// EnvSource returns the ConfigMap key that a variable is read from, through env
-// or envFrom: the zero Reference when it is not.
-func (c Container) EnvSource(list *framework.ResourceList, name string) Reference {
-	if path, ok := c.Env(name); ok {
-		from := path.Append("valueFrom", "configMapKeyRef")
-		if krm.Lookup(c.RNode, from...) == nil || krm.Lookup(c.RNode, path.Append("value")...) != nil {
-			return Reference{}
-		}
-		return Reference{Name: krm.Text(c.RNode, from.Append("name")...), Key: krm.Text(c.RNode, from.Append("key")...)}
-	}
-	for _, from := range c.EnvFrom() {
-		configMap := Find(list, "ConfigMap", c.GetNamespace(), from)
-		if configMap != nil && krm.Lookup(configMap, "data", name) != nil {
-			return Reference{Name: from, Key: name}
-		}
-	}
-	return Reference{}
-}
-
-// EnvFrom returns the names of the ConfigMaps whose keys all become variables,
-// the one that wins first.
-func (c Container) EnvFrom() []string {
-	var names []string
-	envFrom := c.Path.Append("envFrom")
-	for i := len(krm.Elements(c.RNode, envFrom...)) - 1; i >= 0; i-- {
-		name := krm.Text(c.RNode, envFrom.Append(i, "configMapRef", "name")...)
-		if name != "" && krm.Text(c.RNode, envFrom.Append(i, "prefix")...) == "" {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // SetEnv gives the container the entry of env. A variable that is there is
@@ -274,58 +228,6 @@ func (w Workload) volume(name string) (at krm.Path, template bool) {
 	return nil, false
 }
 
-// File is a file that a ConfigMap volume puts into a container.
-type File struct {
-	Mount
-	ConfigMap string // name of the ConfigMap
-	Key       string // key in its data
-	Name      string // name of the file in the volume
-}
-
-// FilePath is the path of the file in the container.
-func (f File) FilePath() string {
-	if f.SubPath == f.Name {
-		return f.MountPath
-	}
-	return path.Join(f.MountPath, f.Name)
-}
-
-// ConfigFiles returns the files that ConfigMaps put into the container, as a
-// volume or as a part of a projected one.
-func (c Container) ConfigFiles(list *framework.ResourceList) []File {
-	var all []File
-	for _, m := range c.Mounts() {
-		all = append(all, c.filesOf(list, m, m.Volume.Append("configMap"))...)
-		sources := m.Volume.Append("projected", "sources")
-		for i := range krm.Elements(c.RNode, sources...) {
-			all = append(all, c.filesOf(list, m, sources.Append(i, "configMap"))...)
-		}
-	}
-	return all
-}
-
-func (c Container) filesOf(list *framework.ResourceList, m Mount, source krm.Path) []File {
-	name := krm.Text(c.RNode, source.Append("name")...)
-	if name == "" {
-		return nil
-	}
-	var all []File
-	items := source.Append("items")
-	for i := range krm.Elements(c.RNode, items...) {
-		all = append(all, File{Mount: m, ConfigMap: name,
-			Key:  krm.Text(c.RNode, items.Append(i, "key")...),
-			Name: krm.Text(c.RNode, items.Append(i, "path")...)})
-	}
-	configMap := Find(list, "ConfigMap", c.GetNamespace(), name)
-	if krm.Lookup(c.RNode, items...) != nil || configMap == nil {
-		return all
-	}
-	for _, key := range slices.Sorted(maps.Keys(krm.Strings(configMap, "data"))) {
-		all = append(all, File{Mount: m, ConfigMap: name, Key: key, Name: key})
-	}
-	return all
-}
-
 // Claims returns the path to each claimName in the pod's volumes.
 func (w Workload) Claims() []krm.Path {
 	var all []krm.Path
@@ -337,79 +239,6 @@ func (w Workload) Claims() []krm.Path {
 		}
 	}
 	return all
-}
-
-// Find returns the object that a reference from the namespace means, nil when
-// it is not in the list. An object without namespace is looked for with "".
-func Find(list *framework.ResourceList, kind, namespace, name string) *yaml.RNode {
-	for _, obj := range list.Items {
-		if isA(obj, kind) && krm.Editable(obj) && Called(obj, namespace, name) {
-			return obj
-		}
-	}
-	return nil
-}
-
-// Called says whether a reference by this namespace and name means the object,
-// also by a name that kustomize has since changed.
-func Called(obj *yaml.RNode, namespace, name string) bool {
-	if obj.GetName() == name && obj.GetNamespace() == namespace {
-		return true
-	}
-	annotations := obj.GetAnnotations()
-	if annotations[previousNames] == "" {
-		return false
-	}
-	names := strings.Split(annotations[previousNames], ",")
-	if obj.GetNamespace() == namespace && slices.Contains(names, name) {
-		return true
-	}
-	namespaces := strings.Split(annotations[previousNamespaces], ",")
-	for i := range min(len(names), len(namespaces)) {
-		if names[i] == name && (namespaces[i] == namespace || namespace == "" && namespaces[i] == "default") {
-			return true
-		}
-	}
-	return false
-}
-
-// Reads says whether a pod of the workload reads the ConfigMap; with a key,
-// whether it reads that key.
-func (w Workload) Reads(configMap *yaml.RNode, key string) bool {
-	if w.GetNamespace() != configMap.GetNamespace() {
-		return false
-	}
-	return reads(krm.Lookup(w.RNode, w.Pod...), configMap, key)
-}
-
-// reads looks for configMapKeyRef (one key), configMapRef (all of them, but for
-// those that an entry of env beside it replaces) and configMap (those in items,
-// else all) below the node.
-func reads(node *yaml.Node, configMap *yaml.RNode, key string) bool {
-	if node == nil {
-		return false
-	}
-	obj := yaml.NewRNode(node)
-	replaced := slices.ContainsFunc(krm.Elements(obj, "env"), func(n *yaml.Node) bool {
-		return krm.Text(yaml.NewRNode(n), "name") == key
-	})
-	called := func(ref *yaml.RNode) bool {
-		return Called(configMap, configMap.GetNamespace(), krm.Text(ref, "name"))
-	}
-	for _, n := range krm.Elements(obj, "envFrom") {
-		if from := krm.Lookup(yaml.NewRNode(n), "configMapRef"); from != nil && called(yaml.NewRNode(from)) && !replaced {
-			return true
-		}
-	}
-	if from := krm.Lookup(obj, "configMapKeyRef"); from != nil {
-		ref := yaml.NewRNode(from)
-		return called(ref) && (key == "" || krm.Text(ref, "key") == key)
-	}
-	if from := krm.Lookup(obj, "configMap"); from != nil && called(yaml.NewRNode(from)) {
-		items := krm.Elements(yaml.NewRNode(from), "items")
-		return key == "" || len(items) == 0 || slices.ContainsFunc(items, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "key") == key })
-	}
-	return slices.ContainsFunc(node.Content, func(n *yaml.Node) bool { return reads(n, configMap, key) })
 }
 
 // Uses says whether a pod of the workload mounts the claim.
@@ -437,37 +266,4 @@ func subset(selector, labels map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// VolumeOf returns the PersistentVolume that a claim is bound to by name
-// (volumeName, claimRef) or selector, nil when the list has none.
-func VolumeOf(list *framework.ResourceList, claim *yaml.RNode) *yaml.RNode {
-	if name := krm.Text(claim, "spec", "volumeName"); name != "" {
-		return Find(list, "PersistentVolume", "", name)
-	}
-	var bySelector *yaml.RNode
-	for _, pv := range OfKind(list, "PersistentVolume") {
-		if name := krm.Text(pv, "spec", "claimRef", "name"); name != "" {
-			namespace := krm.Text(pv, "spec", "claimRef", "namespace")
-			if claim.GetNamespace() == "" {
-				namespace = "" // the claim goes where it is applied to
-			}
-			if Called(claim, namespace, name) {
-				return pv
-			}
-			continue
-		}
-		if bySelector == nil && selects(claim, pv) {
-			bySelector = pv
-		}
-	}
-	return bySelector
-}
-
-// selects says whether the claim has a selector of labels and it fits the
-// volume.
-func selects(claim, pv *yaml.RNode) bool {
-	labels := krm.Strings(claim, "spec", "selector", "matchLabels")
-	expressions := krm.Elements(claim, "spec", "selector", "matchExpressions")
-	return len(labels) > 0 && len(expressions) == 0 && subset(labels, pv.GetLabels())
 }

@@ -91,7 +91,7 @@ func TestWorkloads(t *testing.T) {
 	}
 	list := items(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: w}\nspec: {containers: [text, {name: b, env: [text, {value: x}], volumeMounts: text}]}\n")
 	for _, c := range Workloads(list)[0].Containers() {
-		if _, ok := c.Env("A"); ok || len(c.Mounts())+len(c.ConfigFiles(list)) != 0 {
+		if _, ok := c.Env("A"); ok || len(c.Mounts())+len(c.Delivered(list)) != 0 {
 			t.Errorf("%s: something is found", c.Name)
 		}
 	}
@@ -123,10 +123,14 @@ spec:
 	if _, ok := none.Env("TWICE"); ok {
 		t.Error("none has a variable")
 	}
-	for name, want := range map[string]Reference{"MAP": {Name: "config", Key: "key"}, "LITERAL": {}, "SECRET": {}, "MISSING": {}} {
-		if got := main.EnvSource(list, name); got != want {
-			t.Errorf("%s comes from %+v", name, got)
+	for name, want := range map[string]string{"MAP": "ConfigMap config/key at 2", "SECRET": "Secret secret/key at 3", "LITERAL": " / at 1", "TWICE": " / at 4"} {
+		v, _ := main.Environment(list).Get(name)
+		if got := fmt.Sprint(v.Source.Kind, " ", v.Source.Name, "/", v.Source.Key, " at ", v.Entry[len(v.Entry)-1]); got != want {
+			t.Errorf("%s comes from %s, want %s", name, got, want)
 		}
+	}
+	if v, ok := main.Environment(list).Get("MISSING"); ok || v.Entry != nil || v.Source.Kind != "" {
+		t.Errorf("MISSING is %v", v)
 	}
 
 	// value and valueFrom never stand together.
@@ -173,40 +177,6 @@ spec:
 	}
 }
 
-func TestConfigFiles(t *testing.T) {
-	list := items(t, `apiVersion: v1
-kind: Pod
-metadata: {name: p}
-spec:
-  containers:
-  - name: main
-    volumeMounts:
-    - {name: some, mountPath: /etc/some}
-    - {name: all, mountPath: /etc/all/}
-    - {name: some, mountPath: /etc/file.conf, subPath: b.conf}
-    - {name: missing, mountPath: /etc/missing}
-    - {name: empty, mountPath: /etc/empty}
-    - {name: unknown, mountPath: /etc/unknown}
-  volumes:
-  - name: some
-    configMap: {name: config, items: [{key: b, path: b.conf}]}
-  - name: all
-    configMap: {name: config}
-  - name: empty
-    emptyDir: {}
-  - name: unknown
-    configMap: {name: not-in-the-list}
-`, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {b: x, a: y}\n")
-	var got []string
-	for _, f := range Workloads(list)[0].Containers()[0].ConfigFiles(list) {
-		got = append(got, f.ConfigMap+" "+f.Key+" "+f.FilePath())
-	}
-	want := []string{"config b /etc/some/b.conf", "config a /etc/all/a", "config b /etc/all/b", "config b /etc/file.conf"}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("-want +got:\n%s", d)
-	}
-}
-
 // TestCalled finds objects by the names that references hold, while kustomize
 // has renamed the objects already.
 func TestCalled(t *testing.T) {
@@ -248,38 +218,44 @@ func TestCalled(t *testing.T) {
 	}
 }
 
-// TestReads asks which ConfigMap, and which key of it, pods read.
-func TestReads(t *testing.T) {
+// TestReaders asks which ConfigMap, and which key of it, pods read, and as what.
+func TestReaders(t *testing.T) {
 	config := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p-config, annotations: {internal.config.kubernetes.io/previousNames: config}}\n"
 	for _, c := range []struct {
-		spec          string
-		any, key, not bool // reads it; reads key; reads another key
+		spec     string
+		any      bool
+		key, not []string // what reads key, and another key
 	}{
-		{"containers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: config, key: key}}}]}]", true, true, false},
-		{"initContainers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: config, key: key}}}]}]", true, true, false},
-		{"containers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: other, key: key}}}]}]", false, false, false},
-		{"containers: [{env: [{name: A, valueFrom: {secretKeyRef: {name: config, key: key}}}]}]", false, false, false},
-		{"containers: [{envFrom: [{configMapRef: {name: config}}]}]", true, true, true},
-		{"volumes: [{name: v, configMap: {name: config}}]", true, true, true},
-		{"volumes: [{name: v, configMap: {name: config, items: [{key: key, path: p}]}}]", true, true, false},
-		{"volumes: [{name: v, configMap: {name: other}}]", false, false, false},
-		{"volumes: [{name: v, projected: {sources: [{secret: {name: config}}, {configMap: {name: config}}]}}]", true, true, true},
-		{"containers: [{name: config}]", false, false, false},
+		{"containers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: config, key: key}}}]}]", true, []string{"A"}, nil},
+		{"initContainers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: p-config, key: key}}}]}]", true, []string{"A"}, nil},
+		{"containers: [{env: [{name: A, valueFrom: {configMapKeyRef: {name: other, key: key}}}]}]", false, nil, nil},
+		{"containers: [{env: [{name: A, valueFrom: {secretKeyRef: {name: config, key: key}}}]}]", false, nil, nil},
+		{"containers: [{envFrom: [{configMapRef: {name: config}}]}]", true, []string{"key"}, []string{"not"}},
+		{"containers: [{envFrom: [{prefix: P_, configMapRef: {name: config}}]}]", true, []string{"P_key"}, []string{"P_not"}},
+		{"containers: [{envFrom: [{configMapRef: {name: config}}], env: [{name: key, value: x}]}]", true, nil, []string{"not"}},
+		{"containers: [{envFrom: [{prefix: P_, configMapRef: {name: config}}], env: [{name: key, value: x}]}]", true, []string{"P_key"}, []string{"P_not"}},
+		{"volumes: [{name: v, configMap: {name: config}}]", true, []string{"file "}, []string{"file "}},
+		{"volumes: [{name: v, configMap: {name: config, items: [{key: key, path: p}]}}]", true, []string{"file p"}, nil},
+		{"volumes: [{name: v, configMap: {name: other}}]", false, nil, nil},
+		{"volumes: [{name: v, projected: {sources: [{secret: {name: config}}, {configMap: {name: config}}]}}]", true, []string{"file "}, []string{"file "}},
+		{"containers: [{name: config}]", false, nil, nil},
 	} {
 		list := items(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {"+c.spec+"}\n", config)
-		w := Workloads(list)[0]
-		if got := w.Reads(list.Items[1], ""); got != c.any {
+		if got := Workloads(list)[0].Reads(list.Items[1], ""); got != c.any {
 			t.Errorf("%s reads it: %t", c.spec, got)
 		}
-		if got := w.Reads(list.Items[1], "key"); got != c.key {
-			t.Errorf("%s reads key: %t", c.spec, got)
-		}
-		if got := w.Reads(list.Items[1], "not"); got != c.not {
-			t.Errorf("%s reads another key: %t", c.spec, got)
+		for key, want := range map[string][]string{"key": c.key, "not": c.not} {
+			var got []string
+			for _, r := range Readers(list, list.Items[1], key) {
+				got = append(got, strings.TrimSuffix(r.String(), " of Pod p"))
+			}
+			if d := cmp.Diff(want, got); d != "" || IsRead(list, list.Items[1], key) != (len(want) > 0) {
+				t.Errorf("%s: readers of %s -want +got:\n%s", c.spec, key, d)
+			}
 		}
 	}
 	list := items(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: n}\nspec: {volumes: [{name: v, configMap: {name: config}}]}\n", config)
-	if Workloads(list)[0].Reads(list.Items[1], "") {
+	if IsRead(list, list.Items[1], "") {
 		t.Error("a ConfigMap of another namespace is read")
 	}
 }
@@ -325,8 +301,8 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// TestVolumeOf finds the volume of a claim.
-func TestVolumeOf(t *testing.T) {
+// TestVolume finds the volume that is meant for a claim.
+func TestVolume(t *testing.T) {
 	volume := func(name, labels, spec string) string {
 		return "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: " + name + ", labels: {" + labels + "}}\nspec: {" + spec + "}\n"
 	}
@@ -339,9 +315,16 @@ func TestVolumeOf(t *testing.T) {
 		"volumeName wins":           {"metadata: {name: c}\nspec: {volumeName: b, selector: {matchLabels: {x: y}}}", []string{volume("a", "x: y", ""), volume("b", "", "")}, "b"},
 		"volumeName elsewhere":      {"metadata: {name: c}\nspec: {volumeName: z, selector: {matchLabels: {x: y}}}", []string{volume("a", "x: y", "")}, ""},
 		"volumeName before renamed": {"metadata: {name: c}\nspec: {volumeName: b}", []string{strings.Replace(volume("p-b", "", ""), "labels: {}", "annotations: {internal.config.kubernetes.io/previousNames: b}", 1)}, "p-b"},
-		"selector":                  {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}}}", []string{volume("a", "x: z", ""), volume("b", "x: y, more: z", ""), volume("c", "x: y", "")}, "b"},
-		"selector with expressions": {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}, matchExpressions: [{key: z, operator: Exists}]}}", []string{volume("a", "x: y", "")}, ""},
+		"selector":                  {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}}}", []string{volume("a", "x: z", ""), volume("b", "x: y, more: z", "")}, "b"},
+		"selector of several":       {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}}}", []string{volume("b", "x: y", ""), volume("c", "x: y", "")}, "PersistentVolumeClaim c spec.selector: fits each of the PersistentVolumes b, c, which one is chance: set volumeName"},
+		"selector with expressions": {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}, matchExpressions: [{key: z, operator: Exists}]}}", []string{volume("a", "x: y", ""), volume("b", "x: y, z: z", "")}, "b"},
+		"expressions alone":         {"metadata: {name: c}\nspec: {selector: {matchExpressions: [{key: x, operator: In, values: [y, z]}]}}", []string{volume("a", "x: a", ""), volume("b", "x: y", "")}, "b"},
 		"empty selector":            {"metadata: {name: c}\nspec: {selector: {}}", []string{volume("a", "x: y", "")}, ""},
+		"class of a volume":         {"metadata: {name: c}\nspec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", []string{volume("a", "", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]"), volume("b", "", "storageClassName: fast, capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]")}, "b"},
+		"old class of a volume":     {"metadata: {name: c, annotations: {volume.beta.kubernetes.io/storage-class: fast}}\nspec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", []string{volume("a", "", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]"), volume("b", "", "storageClassName: fast, capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]")}, "b"},
+		"too small":                 {"metadata: {name: c}\nspec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 2Gi}}}", []string{volume("b", "", "storageClassName: fast, capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]")}, ""},
+		"class of several":          {"metadata: {name: c}\nspec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", []string{volume("a", "", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]"), volume("b", "", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]")}, ""},
+		"class, for another claim":  {"metadata: {name: c}\nspec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}", []string{volume("a", "", "capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce]"), "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: d}\nspec: {storageClassName: '', accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"}, ""},
 		"claimRef":                  {"metadata: {name: c, namespace: n}\nspec: {}", []string{volume("a", "", "claimRef: {name: c, namespace: m}"), volume("b", "", "claimRef: {name: c, namespace: n}")}, "b"},
 		"claimRef wins":             {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}}}", []string{volume("a", "x: y", ""), volume("b", "", "claimRef: {name: c}")}, "b"},
 		"claimRef of another claim": {"metadata: {name: c}\nspec: {selector: {matchLabels: {x: y}}}", []string{volume("a", "x: y", "claimRef: {name: d}"), volume("b", "x: y", "")}, "b"},
@@ -352,7 +335,11 @@ func TestVolumeOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			list := items(t, append(c.volumes, "apiVersion: v1\nkind: PersistentVolumeClaim\n"+c.claim+"\n")...)
 			got := ""
-			if pv := VolumeOf(list, list.Items[len(list.Items)-1]); pv != nil {
+			pv, err := NewBinder(list).Volume(list.Items[len(list.Items)-1])
+			switch {
+			case err != nil:
+				got = err.Error()
+			case pv != nil:
 				got = pv.GetName()
 			}
 			if got != c.want {

@@ -37,6 +37,11 @@ type Value struct {
 	Broken bool
 	// Source is where it is read from, zero for a literal.
 	Source Source
+	// Entry leads to the entry of env or envFrom that a variable is set by.
+	Entry krm.Path
+	// Maybe says that it is not known to be set: an object that is not in the list
+	// may set it.
+	Maybe bool
 	// Unseen are the sources that the list does not show, also those of the
 	// variables that a literal refers to.
 	Unseen []Source
@@ -51,20 +56,6 @@ func literal(text string) Value { return Value{Text: text, Known: true} }
 
 func unseen(s Source) Value {
 	return Value{Text: Hidden, Source: s, Unseen: []Source{s}, Secret: s.Kind == "Secret"}
-}
-
-// FindSource finds a ConfigMap or Secret like Find. A Secret may be client-side
-// configuration: then it is not applied, but says what the real one holds.
-func FindSource(list *framework.ResourceList, kind, namespace, name string) *yaml.RNode {
-	if obj := Find(list, kind, namespace, name); obj != nil || kind != "Secret" {
-		return obj
-	}
-	for _, obj := range list.Items {
-		if isA(obj, kind) && Called(obj, namespace, name) {
-			return obj
-		}
-	}
-	return nil
 }
 
 // Keys returns the names of what a ConfigMap or Secret holds, sorted.
@@ -110,166 +101,21 @@ func (s Source) value() (Value, bool) {
 		return unseen(s), true
 	}
 	v, found := content(s.Object, s)
-	if !found && !s.Optional {
-		return Value{Broken: true, Source: s}, true
+	if !found {
+		return Value{Broken: !s.Optional, Source: s}, !s.Optional
 	}
-	return v, found
+	return v, true
 }
 
 // source reads a reference at the path: where its name and, but for a reference
 // to all keys, its key stand.
-func (w Workload) source(list *framework.ResourceList, kind string, at krm.Path, nameField string, key string) Source {
+func (w Workload) source(objects *finder, kind string, at krm.Path, nameField string, key string) Source {
 	s := Source{
 		Kind: kind, Name: krm.Text(w.RNode, at.Append(nameField)...), Key: key,
 		Optional: krm.Text(w.RNode, at.Append("optional")...) == "true", Path: at,
 	}
-	s.Object = FindSource(list, kind, w.GetNamespace(), s.Name)
+	s.Object = objects.find(kind, w.GetNamespace(), s.Name)
 	return s
-}
-
-// Environment is the environment of a container.
-type Environment struct {
-	values map[string]Value
-	// open are the ConfigMaps and Secrets whose keys all become variables and
-	// that are not in the list.
-	open []Source
-}
-
-// Get returns a variable, and false when it is not set. A variable that may be
-// set by an object that is not in the list is there and not known.
-func (e Environment) Get(name string) (Value, bool) {
-	if v, ok := e.values[name]; ok {
-		return v, true
-	}
-	if len(e.open) > 0 {
-		s := e.open[len(e.open)-1]
-		s.Key = name
-		return unseen(s), true
-	}
-	return Value{}, false
-}
-
-// Names returns the variables that are set, sorted.
-func (e Environment) Names() []string { return slices.Sorted(maps.Keys(e.values)) }
-
-// Environment makes the environment of the container as the kubelet does
-// (kubernetes pkg/kubelet/kubelet_pods.go, makeEnvironmentVariables): first
-// envFrom, then env, in order, later ones win; a value may refer to what came
-// before it.
-func (c Container) Environment(list *framework.ResourceList) Environment {
-	e := Environment{values: map[string]Value{}}
-	envFrom := c.Path.Append("envFrom")
-	for i := range krm.Elements(c.RNode, envFrom...) {
-		c.addAll(list, &e, envFrom.Append(i))
-	}
-	env := c.Path.Append("env")
-	for i := range krm.Elements(c.RNode, env...) {
-		at := env.Append(i)
-		if v, ok := c.variable(list, e, at); ok {
-			e.values[krm.Text(c.RNode, at.Append("name")...)] = v
-		}
-	}
-	return e
-}
-
-// references to objects in env and envFrom: field and kind.
-var (
-	keyReferences = [][2]string{{"configMapKeyRef", "ConfigMap"}, {"secretKeyRef", "Secret"}}
-	allReferences = [][2]string{{"configMapRef", "ConfigMap"}, {"secretRef", "Secret"}}
-)
-
-func (c Container) addAll(list *framework.ResourceList, e *Environment, at krm.Path) {
-	prefix := krm.Text(c.RNode, at.Append("prefix")...)
-	for _, ref := range allReferences {
-		if krm.Lookup(c.RNode, at.Append(ref[0])...) == nil {
-			continue
-		}
-		s := c.source(list, ref[1], at.Append(ref[0]), "name", "")
-		if s.Object == nil {
-			e.open = append(e.open, s)
-			continue
-		}
-		for _, key := range Keys(s.Object) {
-			if KeyPath(s.Object, key)[0] == "binaryData" {
-				continue
-			}
-			s.Key = key
-			if v, ok := s.value(); ok {
-				e.values[prefix+key] = v
-			}
-		}
-	}
-}
-
-func (c Container) variable(list *framework.ResourceList, e Environment, at krm.Path) (Value, bool) {
-	if text := krm.Text(c.RNode, at.Append("value")...); text != "" {
-		return e.Expand(text), true
-	}
-	for _, ref := range keyReferences {
-		from := at.Append("valueFrom", ref[0])
-		if krm.Lookup(c.RNode, from...) != nil {
-			return c.source(list, ref[1], from, "name", krm.Text(c.RNode, from.Append("key")...)).value()
-		}
-	}
-	if krm.Lookup(c.RNode, at.Append("valueFrom")...) != nil {
-		return Value{Text: Hidden}, true // a field of the pod
-	}
-	return literal(""), true
-}
-
-// serviceVariable says whether a variable may be one that Kubernetes makes for
-// each Service of the namespace.
-func serviceVariable(name string) bool {
-	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") || strings.Contains(name, "_PORT")
-}
-
-// Expand replaces $(NAME) in a value, command or argument. $$ is a dollar; what
-// is not set stays as it is written (kubernetes third_party/forked/golang/
-// expansion).
-func (e Environment) Expand(text string) Value {
-	v := Value{Known: true}
-	for i := 0; i < len(text); i++ {
-		if text[i] != '$' || i+1 == len(text) {
-			v.Text += text[i : i+1]
-			continue
-		}
-		i++
-		name, end, isReference := "", 0, false
-		if text[i] == '(' {
-			end = strings.IndexByte(text[i:], ')')
-			isReference = end > 0
-		}
-		switch {
-		case text[i] == '$':
-			v.Text += "$"
-		case !isReference:
-			v.Text += text[i-1 : i+1]
-		default:
-			name = text[i+1 : i+end]
-			v.add(e.referred(name))
-			i += end
-		}
-	}
-	return v
-}
-
-func (e Environment) referred(name string) Value {
-	if v, ok := e.Get(name); ok {
-		return v
-	}
-	if serviceVariable(name) {
-		return Value{Text: Hidden}
-	}
-	return literal("$(" + name + ")")
-}
-
-// add appends what a reference stands for.
-func (v *Value) add(part Value) {
-	v.Text += part.Text
-	v.Known = v.Known && part.Known
-	v.Broken = v.Broken || part.Broken
-	v.Secret = v.Secret || part.Secret
-	v.Unseen = append(v.Unseen, part.Unseen...)
 }
 
 // State says whether a file is there.
@@ -299,7 +145,7 @@ func (c Container) At(list *framework.ResourceList, file string) Place {
 	if krm.Lookup(c.RNode, m.Path.Append("subPathExpr")...) != nil {
 		return Place{Mount: &m, State: Unsure}
 	}
-	entries, complete := c.entries(list, m)
+	entries, complete := c.entries(newFinder(list), m)
 	inner := path.Join(m.SubPath, strings.TrimPrefix(strings.TrimPrefix(path.Clean(file), path.Clean(m.MountPath)), "/"))
 	for _, e := range slices.Backward(entries) {
 		if e.name == inner {
@@ -334,6 +180,7 @@ func below(file, folder string) bool {
 // Delivered is a file that a ConfigMap or Secret puts into a container.
 type Delivered struct {
 	Mount Mount
+	Name  string // of the file in the volume
 	Path  string // of the file in the container
 	Value Value
 }
@@ -341,8 +188,9 @@ type Delivered struct {
 // Delivered returns all such files that the list shows.
 func (c Container) Delivered(list *framework.ResourceList) []Delivered {
 	var all []Delivered
+	objects := newFinder(list)
 	for _, m := range c.Mounts() {
-		entries, _ := c.entries(list, m)
+		entries, _ := c.entries(objects, m)
 		for _, e := range entries {
 			below := e.name
 			if m.SubPath != "" {
@@ -352,7 +200,7 @@ func (c Container) Delivered(list *framework.ResourceList) []Delivered {
 					continue
 				}
 			}
-			all = append(all, Delivered{Mount: m, Path: path.Join(m.MountPath, below), Value: e.value})
+			all = append(all, Delivered{Mount: m, Name: e.name, Path: path.Join(m.MountPath, below), Value: e.value})
 		}
 	}
 	return all
@@ -365,15 +213,15 @@ type entry struct {
 }
 
 // entries returns the files of a volume, and whether these are all.
-func (c Container) entries(list *framework.ResourceList, m Mount) ([]entry, bool) {
+func (c Container) entries(objects *finder, m Mount) ([]entry, bool) {
 	projected := m.Volume.Append("projected", "sources")
 	if krm.Lookup(c.RNode, m.Volume.Append("projected")...) == nil {
-		return c.part(list, m.Volume, "secretName")
+		return c.part(objects, m.Volume, "secretName")
 	}
 	var all []entry
 	complete := true
 	for i := range krm.Elements(c.RNode, projected...) {
-		entries, known := c.part(list, projected.Append(i), "name")
+		entries, known := c.part(objects, projected.Append(i), "name")
 		all, complete = append(all, entries...), complete && known
 	}
 	return all, complete
@@ -381,10 +229,10 @@ func (c Container) entries(list *framework.ResourceList, m Mount) ([]entry, bool
 
 // part returns the files of a volume, or of one source of a projected one,
 // which calls the name of a Secret by another field.
-func (c Container) part(list *framework.ResourceList, at krm.Path, secretName string) ([]entry, bool) {
+func (c Container) part(objects *finder, at krm.Path, secretName string) ([]entry, bool) {
 	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
 		if from := at.Append(kind.field); krm.Lookup(c.RNode, from...) != nil {
-			return c.filesFrom(list, kind.kind, from, kind.name)
+			return c.filesFrom(objects, kind.kind, from, kind.name)
 		}
 	}
 	var all []entry
@@ -400,8 +248,8 @@ func (c Container) part(list *framework.ResourceList, at krm.Path, secretName st
 	return all, len(all) > 0
 }
 
-func (c Container) filesFrom(list *framework.ResourceList, kind string, from krm.Path, nameField string) ([]entry, bool) {
-	s := c.source(list, kind, from, nameField, "")
+func (c Container) filesFrom(objects *finder, kind string, from krm.Path, nameField string) ([]entry, bool) {
+	s := c.source(objects, kind, from, nameField, "")
 	var all []entry
 	add := func(key, name string) {
 		s.Key = key
@@ -430,40 +278,47 @@ func (c Container) filesFrom(list *framework.ResourceList, kind string, from krm
 // refer to, each reference once.
 func (w Workload) Sources(list *framework.ResourceList) []Source {
 	var all []Source
+	objects := newFinder(list)
 	for _, c := range w.Containers() {
-		all = append(all, c.variableSources(list)...)
+		all = append(all, c.variableSources(objects)...)
 	}
 	volumes := w.Pod.Append("volumes")
 	for i := range krm.Elements(w.RNode, volumes...) {
 		at := volumes.Append(i)
-		all = append(all, w.volumeSources(list, at, "secretName")...)
+		all = append(all, w.volumeSources(objects, at, "secretName")...)
 		for j := range krm.Elements(w.RNode, at.Append("projected", "sources")...) {
-			all = append(all, w.volumeSources(list, at.Append("projected", "sources", j), "name")...)
+			all = append(all, w.volumeSources(objects, at.Append("projected", "sources", j), "name")...)
 		}
 	}
 	return all
 }
 
-func (c Container) variableSources(list *framework.ResourceList) []Source {
+// VariableSources returns the ConfigMaps and Secrets of the container's
+// environment: first of envFrom, all keys, then of env.
+func (c Container) VariableSources(list *framework.ResourceList) []Source {
+	return c.variableSources(newFinder(list))
+}
+
+func (c Container) variableSources(objects *finder) []Source {
 	var all []Source
 	for i := range krm.Elements(c.RNode, c.Path.Append("envFrom")...) {
 		for _, ref := range allReferences {
 			if from := c.Path.Append("envFrom", i, ref[0]); krm.Lookup(c.RNode, from...) != nil {
-				all = append(all, c.source(list, ref[1], from, "name", ""))
+				all = append(all, c.source(objects, ref[1], from, "name", ""))
 			}
 		}
 	}
 	for i := range krm.Elements(c.RNode, c.Path.Append("env")...) {
 		for _, ref := range keyReferences {
 			if from := c.Path.Append("env", i, "valueFrom", ref[0]); krm.Lookup(c.RNode, from...) != nil {
-				all = append(all, c.source(list, ref[1], from, "name", krm.Text(c.RNode, from.Append("key")...)))
+				all = append(all, c.source(objects, ref[1], from, "name", krm.Text(c.RNode, from.Append("key")...)))
 			}
 		}
 	}
 	return all
 }
 
-func (w Workload) volumeSources(list *framework.ResourceList, at krm.Path, secretName string) []Source {
+func (w Workload) volumeSources(objects *finder, at krm.Path, secretName string) []Source {
 	var all []Source
 	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
 		from := at.Append(kind.field)
@@ -471,7 +326,7 @@ func (w Workload) volumeSources(list *framework.ResourceList, at krm.Path, secre
 			continue
 		}
 		items := krm.Elements(w.RNode, from.Append("items")...)
-		s := w.source(list, kind.kind, from, kind.name, "")
+		s := w.source(objects, kind.kind, from, kind.name, "")
 		if len(items) == 0 {
 			all = append(all, s)
 		}
@@ -484,7 +339,7 @@ func (w Workload) volumeSources(list *framework.ResourceList, at krm.Path, secre
 	claim := at.Append("persistentVolumeClaim")
 	if name := krm.Text(w.RNode, claim.Append("claimName")...); name != "" {
 		all = append(all, Source{Kind: "PersistentVolumeClaim", Name: name, Path: claim.Append("claimName"),
-			Object: Find(list, "PersistentVolumeClaim", w.GetNamespace(), name)})
+			Object: objects.find("PersistentVolumeClaim", w.GetNamespace(), name)})
 	}
 	return all
 }

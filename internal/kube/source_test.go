@@ -119,7 +119,7 @@ func TestEnvironment(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if v, ok := env.Get("ANYTHING"); !ok || v.Known || v.Unseen[0].Name != "nowhere" {
+	if v, ok := env.Get("ANYTHING"); !ok || v.Known || !v.Maybe || v.Unseen[0].Name != "nowhere" || v.Unseen[0].Key != "ANYTHING" {
 		t.Errorf("a variable that may be set elsewhere: %v %t", v, ok)
 	}
 	if v, _ := env.Get("WITH_UNSEEN"); len(v.Unseen) != 1 || v.Unseen[0].Name != "far" || v.Unseen[0].Key != "k" {
