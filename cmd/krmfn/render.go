@@ -11,7 +11,7 @@ import (
 
 // newRender is the command that builds a kustomization.
 func newRender(s streams, verbose *bool) *cobra.Command {
-	o := render.Options{Group: functions.Group, Stderr: s.err}
+	o := render.Options{Group: functions.Group, Stderr: s.err, Check: functions.Catalog.CheckBuilt}
 	cmd := &cobra.Command{
 		Use:   "render DIR",
 		Short: "Build a kustomization: kustomize is inside, nothing else is needed",

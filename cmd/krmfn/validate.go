@@ -111,12 +111,12 @@ func (v *validation) run(args []string) error {
 	return nil
 }
 
-// couldNotRun makes one error of the error findings that are of no rule: the
-// function or its input was at fault, not Harbor.
+// couldNotRun makes one error of the error findings without tags, that is of no
+// rule: the function or its input was at fault, not Harbor.
 func couldNotRun(findings framework.Results) error {
 	var faults framework.Results
 	for _, r := range findings {
-		if r.Severity == framework.Error && r.Tags["rule"] == "" {
+		if r.Severity == framework.Error && len(r.Tags) == 0 {
 			faults = append(faults, r)
 		}
 	}

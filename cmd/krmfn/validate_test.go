@@ -69,7 +69,7 @@ func standIn(t testing.TB) {
 	before := functions.Catalog
 	t.Cleanup(func() { functions.Catalog = before })
 	others := slices.DeleteFunc(slices.Clone(before.Functions), func(f krm.Function) bool { return f.Name == validator })
-	functions.Catalog.Functions = slices.Insert(others, 0, krm.Function{Name: validator, New: func() krm.Runner { return &ValidateHA{} }})
+	functions.Catalog.Functions = slices.Insert(others, 0, krm.Function{Name: validator, New: func() krm.Runner { return &ValidateHA{} }, Validates: true})
 }
 
 const (
@@ -86,12 +86,16 @@ func stage(t testing.TB, files map[string]string) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, content := range files {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		writeTo(t, name, content)
+	}
+}
+
+func writeTo(t testing.TB, name, content string) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

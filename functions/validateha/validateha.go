@@ -30,7 +30,7 @@ import (
 )
 
 // Function is validate-ha.
-var Function = krm.Function{Name: "validate-ha", New: func() krm.Runner { return &ValidateHA{} }}
+var Function = krm.Function{Name: "validate-ha", New: func() krm.Runner { return &ValidateHA{} }, Validates: true}
 
 // ValidateHA is the settings.
 type ValidateHA struct {

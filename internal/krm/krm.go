@@ -46,6 +46,9 @@ type Function struct {
 	// New makes settings that are not filled in yet: a pointer to a struct
 	// whose type is named after the Kind of the function config.
 	New func() Runner
+	// Validates says that it changes nothing: a kustomization lists its config
+	// under validators, those of all others under transformers.
+	Validates bool
 }
 
 // Kind is the kind of the function config: the name of the settings' type.

@@ -67,7 +67,9 @@ func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 		d.list.Results = findings(d.list.FunctionConfig, err)
 		return finish(d, o)
 	}
-	if err := c.process(&d.list, &o.Function); err != nil || d.list.Results.ExitCode() != 0 {
+	misplaced := c.checkItems(d)
+	err = c.process(d, &o.Function)
+	if d.list.Results = append(misplaced, d.list.Results...); err != nil || d.list.Results.ExitCode() != 0 {
 		results := append(withoutEdits(d.list.Results), findings(d.list.FunctionConfig, err)...)
 		// Nothing half done goes out: the items are read once more.
 		d, _ = read()
@@ -76,8 +78,8 @@ func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 	return finish(d, o)
 }
 
-func (c Catalog) process(list *framework.ResourceList, name *string) error {
-	f, settings, err := c.settings(list.FunctionConfig, *name)
+func (c Catalog) process(d *document, name *string) error {
+	f, settings, err := c.settings(d.list.FunctionConfig, *name)
 	if f.Name != "" {
 		*name = f.Name
 	}
@@ -89,7 +91,12 @@ func (c Catalog) process(list *framework.ResourceList, name *string) error {
 			return err
 		}
 	}
-	return settings.Run(list)
+	empty := d.origins == nil && c.holdsNothing(d.list.Items)
+	err = settings.Run(&d.list)
+	if empty && (err != nil || d.list.Results.ExitCode() != 0) {
+		return c.errNoItems(f)
+	}
+	return err
 }
 
 // settings chooses the function and decodes its settings.

@@ -60,6 +60,9 @@ type Options struct {
 	// Configure, unless it is nil, is given the config of each function that this
 	// binary runs, before it runs, and may change it.
 	Configure func(config map[string]any)
+	// Check, unless it is nil, is given the objects that were built. Its error is
+	// that of Build.
+	Check func(objects []*yaml.RNode) error
 
 	// EnableAlphaPlugins allows foreign functions in containers, the older exec
 	// and Go plugins and, as in kustomize, Helm.
@@ -126,6 +129,11 @@ func build(dir string, o Options) ([]byte, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if o.Check != nil {
+		if err := o.Check(resources.ToRNodeSlice()); err != nil {
+			return nil, err
+		}
 	}
 	return resources.AsYaml()
 }
