@@ -1,6 +1,7 @@
 package functions_test
 
 import (
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -33,28 +35,10 @@ var anyText = map[string]struct {
 	"validate-ha ignore.NAME":              {"a reason is a sentence for people", []string{" ", "\t"}},
 }
 
-// complete are settings of each function that give every one there is.
+// complete are settings that no golden case gives.
 var complete = map[string][]string{
-	"apply-harbor-cfg": {"configMap: harbor-cfg", "inline: hostname = hub.example.com"},
-	"set-replicas":     {"replicas: {ui: 3}"},
-	"use-cephfs": {
-		`{csi: {driver: cephfs.csi.ceph.com, clusterID: ceph-1, fsName: cephfs, secret: {name: a, namespace: b}, mounter: fuse},
-		volumes: {log-pvc: {path: /apps/log, size: 1Gi, name: log}}}`,
-		`{inTree: {monitors: ["192.0.2.1:6789"], user: admin, secretName: a, readOnly: false}, volumes: {log-pvc: {path: /apps/log}}}`,
-	},
-	"fix-registry-mount": {"pinCommand: true"},
-	"inject-redis": {
-		"{address: redis:6379, poolSize: 100, database: 11, password: {secretName: a, secretKey: b}}",
-		"{address: redis:6379, poolSize: 100, database: 11, password: {value: hunter2}}",
-	},
-	"use-external-database": {
-		"{host: mysql, port: 3306, user: a, database: b, password: {secretName: a, secretKey: b}, reset: true, keepInternal: false}",
-		"{host: mysql, port: 3306, user: a, database: b, password: {value: hunter2}}",
-	},
-	"expose-node-port": {"{port: 31777, service: nginx, portName: http, range: 30000-32767}"},
-	"set-endpoint":     {"url: http://hub.example.com:31777"},
-	"move-secrets":     {"{name: a, database: b, redis: c}"},
-	"validate-ha":      {`{kubernetesVersion: "1.31", ignore: {L12: the database moves}, warningsAsErrors: true}`},
+	"use-cephfs":   {`{inTree: {monitors: ["192.0.2.1:6789"], user: admin, secretName: a, readOnly: false}, volumes: {log-pvc: {path: /apps/log}}}`},
+	"move-secrets": {"{name: a, database: b, redis: c}"},
 }
 
 // TestHostileSettings sets each setting that is text, and each key of a mapping,
@@ -65,27 +49,48 @@ func TestHostileSettings(t *testing.T) {
 			continue
 		}
 		given := map[string]bool{}
-		for _, spec := range complete[f.Name] {
-			doc, err := yaml.Parse(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := check(f, doc); err != nil {
-				t.Errorf("%s: %v", f.Name, err)
-			}
-			leaves("", doc.YNode(), func(path string, node *yaml.Node) {
+		all := settings(t, "", reflect.TypeOf(f.New()).Elem())
+		for _, doc := range valid(t, f) {
+			leaves(all, "", doc.YNode(), func(path string, node *yaml.Node) {
 				given[path] = true
 				if node.ShortTag() == yaml.NodeTagString {
 					tryHostile(t, f, doc, path, node)
 				}
 			})
 		}
-		for _, s := range settings(t, "", reflect.TypeOf(f.New()).Elem()) {
+		for _, s := range all {
 			if s.typ != "mapping" && !strings.HasPrefix(s.typ, "mapping of names to mapping") && !given[s.path] {
-				t.Errorf("%s: setting %s is not tried", f.Name, s.path)
+				t.Errorf("setting %s is in no valid config of testdata/%s: add a case", s.path, f.Name)
 			}
 		}
 	}
+}
+
+// valid returns the settings of the golden cases that the function accepts, and
+// those of complete.
+func valid(t *testing.T, f krm.Function) []*yaml.RNode {
+	var all []*yaml.RNode
+	for _, spec := range complete[f.Name] {
+		doc := yaml.MustParse(spec)
+		if err := check(f, doc); err != nil {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+		all = append(all, doc)
+	}
+	cases, err := filepath.Glob(filepath.Join("../testdata", f.Name, "*/config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		config, err := yaml.Parse(golden.Read(t, c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spec := config.Field("spec"); spec != nil && check(f, spec.Value) == nil {
+			all = append(all, spec.Value)
+		}
+	}
+	return all
 }
 
 func tryHostile(t *testing.T, f krm.Function, doc *yaml.RNode, path string, node *yaml.Node) {
@@ -97,7 +102,7 @@ func tryHostile(t *testing.T, f krm.Function, doc *yaml.RNode, path string, node
 		want := !free || slices.Contains(exempt.refused, value)
 		switch err := check(f, doc); {
 		case err == nil && want:
-			t.Errorf("%s: %s: %q is taken", f.Name, path, value)
+			t.Errorf("%s: %s: %q is accepted: let Validate check the setting (krm.CheckName and the like), or say in anyText why it takes any text", f.Name, path, value)
 		case err != nil && strings.ContainsFunc(err.Error(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }):
 			t.Errorf("%s: %s: the error holds control characters: %q", f.Name, path, err)
 		}
@@ -106,8 +111,8 @@ func tryHostile(t *testing.T, f krm.Function, doc *yaml.RNode, path string, node
 
 // leaves calls do with each scalar and each key of a mapping of names, under the
 // path that the documents call the setting by.
-func leaves(path string, node *yaml.Node, do func(string, *yaml.Node)) {
-	names := path == "volumes" || path == "replicas" || path == "ignore"
+func leaves(all []setting, path string, node *yaml.Node, do func(string, *yaml.Node)) {
+	names := slices.ContainsFunc(all, func(s setting) bool { return s.path == path && strings.HasPrefix(s.typ, "mapping of names") })
 	switch node.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -116,20 +121,26 @@ func leaves(path string, node *yaml.Node, do func(string, *yaml.Node)) {
 				do(path, node.Content[i])
 				below = path + ".NAME"
 			}
-			leaves(below, node.Content[i+1], do)
+			leaves(all, below, node.Content[i+1], do)
 		}
 	case yaml.SequenceNode:
 		for _, n := range node.Content {
-			leaves(path, n, do)
+			leaves(all, path, n, do)
 		}
 	default:
 		do(path, node)
 	}
 }
 
-// check decodes settings, which are complete, and checks them.
+// check decodes settings over the defaults, and checks them.
 func check(f krm.Function, doc *yaml.RNode) error {
 	runner := f.New()
+	for _, s := range krm.Settings(reflect.TypeOf(runner).Elem()) {
+		field := reflect.ValueOf(runner).Elem().FieldByIndex(s.Index)
+		if err := yaml.Unmarshal([]byte(s.Default), field.Addr().Interface()); err != nil {
+			return err
+		}
+	}
 	if err := doc.YNode().Decode(runner); err != nil {
 		return err
 	}
