@@ -290,7 +290,19 @@ func (j *job) applyURL() error {
 	case !hasProtocol:
 		protocol.Value = "http"
 	}
-	return harbor.SetEndpoint(j.list, protocol.Value+"://"+hostname.Value)
+	address, err := harbor.ParseEndpoint("", protocol.Value+"://"+hostname.Value)
+	if err != nil {
+		return j.fault(hostname.Errorf("%v", err))
+	}
+	h, err := harbor.In(j.list)
+	if err != nil {
+		return err
+	}
+	err = harbor.Exposure{Endpoint: address}.Apply(h)
+	if misfit := (*harbor.ExposureError)(nil); errors.As(err, &misfit) {
+		return j.fault(protocol.Errorf("%v", err))
+	}
+	return err
 }
 
 // applyCertificate gives nginx the certificate and key of https, or for http

@@ -57,6 +57,9 @@ func TestK8sPrepare(t *testing.T) {
 				if component == "adminserver" {
 					ignored(cfg, wanted)
 				}
+				if protocol, _ := cfg.Get("ui_url_protocol"); protocol.Value == "https" && component == "nginx" {
+					withTLS(wanted)
+				}
 				is := got["harbor-"+component+"-config"]
 				for key, value := range wanted {
 					if strings.Contains(value, random) {
@@ -69,6 +72,29 @@ func TestK8sPrepare(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withTLS adds the TLS server to an nginx.conf. k8s-prepare wrote the certificate,
+// and left it to people to make nginx read it.
+func withTLS(wanted map[string]string) {
+	const listen, last = "listen 80;", "}\n    }\n}\n"
+	conf := strings.Replace(wanted["config"], listen, `listen 443 ssl;
+        ssl_certificate /etc/nginx/https.crt;
+        ssl_certificate_key /etc/nginx/https.key;
+        ssl_protocols TLSv1.2;
+        ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;
+        ssl_prefer_server_ciphers on;
+        ssl_session_cache shared:SSL:10m;
+        proxy_cookie_path / "/; secure";`, 1)
+	wanted["config"] = strings.Replace(conf, last, `}
+    }
+    server {
+        listen 80;
+        server_name hub.example.com:30443;
+        return 301 https://hub.example.com:30443$request_uri;
+    }
+}
+`, 1)
 }
 
 // random stands for what k8s-prepare makes at random.

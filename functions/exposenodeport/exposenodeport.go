@@ -1,9 +1,9 @@
 // Package exposenodeport makes Harbor reachable on one port of every node.
 //
-// The Service in front of nginx becomes a NodePort Service with that port. The
-// URL that Harbor tells its clients has to carry the same port, or docker login
-// follows a token realm that nobody answers (harbor#1994, harbor#6319):
-// set-endpoint sets it.
+// The Service in front of nginx becomes a NodePort Service with that port, which
+// leads to TLS where nginx ends it. The URL that Harbor tells its clients has to
+// carry the same port, or docker login follows a token realm that nobody answers
+// (harbor#1994, harbor#6319): set-endpoint sets it.
 package exposenodeport
 
 import (
@@ -29,8 +29,8 @@ type ExposeNodePort struct {
 	Port int `yaml:"port" required:"true"`
 	// Name of the Service, where it is not the one in front of nginx.
 	Service string `yaml:"service"`
-	// Name of the Service's port, where it is not the one named http or numbered
-	// 80.
+	// Name of the Service's port, where it is not the one that leads to where nginx
+	// speaks TLS, and else the one named http or numbered 80.
 	PortName string `yaml:"portName"`
 	// Ports that the cluster gives to nodes (kube-apiserver
 	// --service-node-port-range).
@@ -60,14 +60,18 @@ func (s *ExposeNodePort) Validate() error {
 
 // Run changes the Service.
 func (s *ExposeNodePort) Run(list *framework.ResourceList) error {
-	service, err := s.find(list)
+	h, err := harbor.In(list)
+	if err != nil && s.Service == "" {
+		return err
+	}
+	service, err := s.find(list, h)
 	if err != nil {
 		return err
 	}
 	if krm.Text(service, "spec", "clusterIP") == "None" || krm.Text(service, "spec", "type") == "ExternalName" {
 		return krm.Fault(service, krm.Path{"spec"}, "is a headless or ExternalName Service, which cannot have a node port")
 	}
-	port, err := s.port(service)
+	port, err := s.port(service, tlsPort(list, service))
 	if err != nil {
 		return err
 	}
@@ -80,9 +84,9 @@ func (s *ExposeNodePort) Run(list *framework.ResourceList) error {
 	return krm.Set(list, service, s.Port, port.Append("nodePort")...)
 }
 
-func (s *ExposeNodePort) find(list *framework.ResourceList) (*yaml.RNode, error) {
+func (s *ExposeNodePort) find(list *framework.ResourceList, h *harbor.Harbor) (*yaml.RNode, error) {
 	if s.Service == "" {
-		return harbor.Entry(list)
+		return clientsCome(h)
 	}
 	var names []string
 	for _, obj := range kube.OfKind(list, "Service") {
@@ -94,9 +98,37 @@ func (s *ExposeNodePort) find(list *framework.ResourceList) (*yaml.RNode, error)
 	return nil, krm.FieldErrorf("service", "there is no Service %s, there are %s", s.Service, strings.Join(names, ", "))
 }
 
-// port leads to the port of the Service that gets the node port.
-func (s *ExposeNodePort) port(service *yaml.RNode) (krm.Path, error) {
+// clientsCome finds the Service by which clients come in.
+func clientsCome(h *harbor.Harbor) (*yaml.RNode, error) {
+	entry := h.Entry()
+	service, err := entry.Service()
+	switch {
+	case err != nil || service != nil:
+		return service, err
+	case len(entry.Routes) > 0:
+		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx: there is nothing to expose, remove the node port", krm.Name(entry.Routes[0].RNode))
+	}
+	return nil, fmt.Errorf("found no nginx of Harbor, %s", harbor.Present(h.Components))
+}
+
+// tlsPort is the port of the Service that leads to where an nginx of Harbor speaks
+// TLS, -1 for none.
+func tlsPort(list *framework.ResourceList, service *yaml.RNode) int {
+	for _, h := range harbor.FindAll(list) {
+		if i := h.TLSPort(service); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// port leads to the port of the Service that gets the node port. tls is the one
+// where nginx speaks TLS, or -1.
+func (s *ExposeNodePort) port(service *yaml.RNode, tls int) (krm.Path, error) {
 	ports := krm.Path{"spec", "ports"}
+	if s.PortName == "" && tls >= 0 {
+		return ports.Append(tls), nil
+	}
 	var described []string
 	for i, n := range krm.Elements(service, ports...) {
 		port := yaml.NewRNode(n)

@@ -139,7 +139,7 @@ func (s *MoveSecrets) moveFiles(list *framework.ResourceList, c harbor.Component
 	case harbor.JobService:
 		secret.lacks, err = placeOfKey(list, c)
 	case harbor.Nginx:
-		secret.optional = !servesTLS(list, c)
+		secret.optional = !readsHTTPSKey(list, c)
 	}
 	for _, m := range c.Mounts() {
 		if err == nil {
@@ -166,10 +166,10 @@ func placeOfKey(list *framework.ResourceList, c harbor.Component) (krm.Path, err
 		mounts.Append(len(krm.Elements(c.RNode, mounts...)))...)
 }
 
-// servesTLS says whether nginx reads the key and the certificate.
-func servesTLS(list *framework.ResourceList, c harbor.Component) bool {
+// readsHTTPSKey says whether nginx reads the key, and then the certificate.
+func readsHTTPSKey(list *framework.ResourceList, c harbor.Component) bool {
 	conf, err := harbor.ParseNginx(c.At(list, harbor.NginxConf).Value.Text)
-	return err == nil && harbor.ServesTLS(conf)
+	return err == nil && harbor.ReadsHTTPSKey(conf)
 }
 
 // secretFiles are the files that come from the Secret.

@@ -3,13 +3,23 @@
 // Harbor tells its clients where to log in and to push: the adminserver with
 // EXT_ENDPOINT, the registry with auth.token.realm, nginx with server_name. If
 // one of them differs, or lacks the port that clients use, docker login fails
-// (harbor#1994, harbor#6319).
+// (harbor#1994, harbor#6319). Ingresses and HTTPRoutes that lead to Harbor take
+// requests for the host.
 //
-// Where the Service in front of nginx has a node port, the URL has to carry it.
+// TLS of an https URL ends at one of three. A load balancer or proxy that is not in
+// the manifests, with behind: port and scheme are its own, and nginx passes
+// X-Forwarded-Proto on. An Ingress or HTTPRoute, where one leads to Harbor; it needs
+// no nginx. In all other cases nginx itself: it gets a TLS server as in Harbor's own
+// template for https, and redirects http. Its certificate is the mounted https.crt
+// and https.key, or a Secret of type kubernetes.io/tls. Its Service gets port 443,
+// and the node port of the URL leads there.
+//
+// Where the Service in front of nginx has a node port, the URL has to carry it,
+// unless something is in front.
 package setendpoint
 
 import (
-	"net/url"
+	"errors"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -27,34 +37,79 @@ type SetEndpoint struct {
 	// URL that users and docker clients reach Harbor by: scheme, host, and the
 	// port unless it is the scheme's own.
 	URL string `yaml:"url" required:"true"`
+	// loadBalancer where the URL is that of a load balancer or proxy in front of
+	// the Service or Ingress, which has another port or ends TLS. It has to send
+	// X-Forwarded-Proto.
+	Behind string `yaml:"behind"`
+	// Certificate of an https URL, where the entry has none.
+	TLS *TLS `yaml:"tls"`
 }
 
-// Validate checks that the URL is scheme, host and port, nothing else.
+// TLS names a certificate.
+type TLS struct {
+	// Name of a Secret of type kubernetes.io/tls, with the keys tls.crt and
+	// tls.key, as cert-manager makes it.
+	SecretName string `yaml:"secretName" required:"true"`
+}
+
+// Validate checks that the URL is scheme, host and port, nothing else, and that
+// the rest goes with it.
 func (s *SetEndpoint) Validate() error {
-	u, err := krm.CheckURL("url", s.URL, "http", "https")
-	if err == nil && u.Path != "" {
-		err = krm.FieldErrorf("url", "%s holds more than scheme, host and port, want %s://%s", krm.Quoted(s.URL), u.Scheme, u.Host)
+	var errs []error
+	address, err := harbor.ParseEndpoint("url", s.URL)
+	errs = append(errs, err)
+	if s.Behind != "" && s.Behind != harbor.BehindLoadBalancer {
+		errs = append(errs, krm.FieldErrorf("behind", "%q is not known, want %s or nothing", s.Behind, harbor.BehindLoadBalancer))
+	}
+	if s.TLS != nil {
+		errs = append(errs, krm.CheckName("tls.secretName", s.TLS.SecretName))
+	}
+	switch {
+	case s.TLS != nil && s.Behind != "":
+		errs = append(errs, krm.FieldErrorf("tls", "is for where TLS ends in these manifests, and with behind it ends in front of them: remove one of them"))
+	case s.TLS != nil && err == nil && address.Scheme != "https":
+		errs = append(errs, krm.FieldErrorf("tls", "is for an https URL, and url is %s", s.URL))
+	}
+	return errors.Join(errs...)
+}
+
+// Run changes all the places.
+func (s *SetEndpoint) Run(list *framework.ResourceList) error {
+	address, err := harbor.ParseEndpoint("url", s.URL)
+	if err != nil {
+		return err
+	}
+	h, err := harbor.In(list)
+	if err != nil {
+		return err
+	}
+	if err := s.checkNodePort(h.Entry(), address); err != nil {
+		return err
+	}
+	exposure := harbor.Exposure{Endpoint: address, Behind: s.Behind}
+	if s.TLS != nil {
+		exposure.TLSSecret = s.TLS.SecretName
+	}
+	err = exposure.Apply(h)
+	if misfit := (*harbor.ExposureError)(nil); errors.As(err, &misfit) {
+		return krm.FieldErrorf(misfit.Of, "%s", misfit.Message)
 	}
 	return err
 }
 
-// Run changes the three places.
-func (s *SetEndpoint) Run(list *framework.ResourceList) error {
-	if err := s.checkNodePort(list); err != nil {
-		return err
+// checkNodePort compares the port of the URL with the node port, where clients
+// come in by it.
+func (s *SetEndpoint) checkNodePort(entry harbor.Entry, address harbor.Endpoint) error {
+	if s.Behind != "" || len(entry.Routes) > 0 {
+		return nil
 	}
-	return harbor.SetEndpoint(list, s.URL)
-}
-
-// checkNodePort compares the port of the URL with the node port.
-func (s *SetEndpoint) checkNodePort(list *framework.ResourceList) error {
-	service, err := harbor.Entry(list)
-	if err != nil || krm.Text(service, "spec", "type") != "NodePort" {
-		return nil // reached in another way, e.g. an Ingress
+	service, err := entry.Service()
+	if err != nil || service == nil || krm.Text(service, "spec", "type") != "NodePort" {
+		return nil // reached in another way
 	}
 	var ports []string
 	for _, n := range krm.Elements(service, "spec", "ports") {
-		if port := krm.Text(yaml.NewRNode(n), "nodePort"); port == s.port() {
+		if port := krm.Text(yaml.NewRNode(n), "nodePort"); port == address.PortNumber() {
 			return nil
 		} else if port != "" {
 			ports = append(ports, port)
@@ -63,14 +118,9 @@ func (s *SetEndpoint) checkNodePort(list *framework.ResourceList) error {
 	if len(ports) == 0 {
 		return nil // Kubernetes chooses one
 	}
-	return krm.FieldErrorf("url", "%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers (harbor#1994, harbor#6319)",
-		s.URL, s.port(), krm.Name(service), strings.Join(ports, ", "))
-}
-
-func (s *SetEndpoint) port() string {
-	u, _ := url.Parse(s.URL) // checked by Validate
-	if u.Port() != "" {
-		return u.Port()
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	onNode := address
+	onNode.Port = ports[0]
+	return krm.FieldErrorf("url", "%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers "+
+		"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to the nodes",
+		s.URL, address.PortNumber(), krm.Name(service), strings.Join(ports, ", "), onNode, s.URL)
 }

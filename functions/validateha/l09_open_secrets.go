@@ -86,7 +86,7 @@ func openVariables(p *pass, c *part, add addSecret) {
 }
 
 func openFiles(p *pass, c *part, add addSecret) {
-	if c.Name() == harbor.Nginx && !harbor.ServesTLS(c.nginx.Directives) {
+	if c.Name() == harbor.Nginx && !harbor.ReadsHTTPSKey(c.nginx.Directives) {
 		return // the files are not read
 	}
 	for _, d := range c.Delivered(p.list) {

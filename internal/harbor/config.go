@@ -99,23 +99,27 @@ func (a Assignment) write(list *framework.ResourceList, all []Assignment) error 
 		source = a.Component.ownConfigMap(list)
 		source.Key = a.Name
 	}
-	if source.Name == "" {
-		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(a.Component.RNode), a.Name)
+	set := krm.Set
+	if a.Secret {
+		set = krm.SetSecret
 	}
-	if err := a.Component.missing(source); err != nil {
+	c := a.Component
+	if at, ok := c.Env(a.Name); ok && source.Name == "" && krm.Lookup(c.RNode, at.Append("valueFrom")...) == nil {
+		return set(list, c.RNode, a.Value, at.Append("value")...)
+	}
+	if source.Name == "" {
+		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), a.Name)
+	}
+	if err := c.missing(source); err != nil {
 		return err
 	}
 	if err := a.alone(list, source, all); err != nil {
 		return err
 	}
-	set := krm.Set
-	if a.Secret {
-		set = krm.SetSecret
-	}
 	if err := set(list, source.Object, a.Value, "data", source.Key); err != nil || !isNew {
 		return err
 	}
-	return a.Component.SetEnv(list, krm.Map("name", a.Name, "valueFrom",
+	return c.SetEnv(list, krm.Map("name", a.Name, "valueFrom",
 		krm.Map("configMapKeyRef", krm.Map("name", source.Name, "key", source.Key))))
 }
 

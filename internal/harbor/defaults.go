@@ -24,6 +24,8 @@ const (
 	LogDir      = "LOG_DIR"             // variable: where the jobservice keeps its logs
 	ConfigPath  = "CONFIG_PATH"         // variable: app.conf of ui and jobservice
 
+	ExternalEndpoint = "EXT_ENDPOINT" // variable: the address that clients use
+
 	TokenKeyPath = "TOKEN_PRIVATE_KEY_PATH" // variable: TokenKeyFile, in late releases
 
 	// ExampleHost is the host name in upstream's harbor.cfg.

@@ -3,7 +3,6 @@ package harbor
 import (
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -85,13 +84,17 @@ func (c Component) AppSetting(list *framework.ResourceList, env kube.Environment
 	return AppConf(found.Value.Text, name)
 }
 
-// ListenPort is the port of listen 80, listen 0.0.0.0:80, listen [::]:80.
+// ListenPort is the port of listen 80, listen 0.0.0.0:80, listen [::]:80, "" of a
+// socket of Unix.
 func (d Directive) ListenPort() string {
 	address := d.Arg(0)
+	if strings.HasPrefix(address, "unix:") {
+		return ""
+	}
 	if i := strings.LastIndexByte(address, ':'); i >= 0 && !strings.HasSuffix(address, "]") {
 		address = address[i+1:]
 	}
-	if n, err := strconv.Atoi(address); err != nil || n < 1 || n > 65535 {
+	if !isPort(address) {
 		return "80"
 	}
 	return address

@@ -1,90 +1,69 @@
 package harbor
 
 import (
-	"fmt"
-	"regexp"
+	"net"
+	"strconv"
 	"strings"
 
-	"sigs.k8s.io/kustomize/kyaml/fn/framework"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
 
-// SetEndpoint makes the external URL known to the three that tell it to
-// clients: the adminserver (EXT_ENDPOINT), the registry (auth.token.realm) and
-// nginx (server_name). The URL is scheme, host and port.
-func SetEndpoint(list *framework.ResourceList, url string) error {
-	for _, step := range []struct {
-		component string
-		set       func(Component) error
-	}{
-		{AdminServer, func(c Component) error { return c.SetVariable(list, "EXT_ENDPOINT", url, false) }},
-		{Registry, func(c Component) error { return setRealm(list, c, url) }},
-		{Nginx, func(c Component) error { return setServerName(list, c, url) }},
-	} {
-		components, err := Find(list, step.component)
-		if err != nil {
-			return err
-		}
-		for _, c := range components {
-			if err := step.set(c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// Endpoint is the address that clients reach Harbor by.
+type Endpoint struct {
+	Scheme string // http or https
+	Host   string // a DNS name or an IP address, an IPv6 one without brackets
+	Port   string // "" where it is not written: the scheme's own
 }
 
-func setRealm(list *framework.ResourceList, c Component, url string) error {
-	config, err := c.ConfigFile(list, "config.yml")
+// ParseEndpoint reads scheme, host and port, e.g. http://hub.example.com:31777. The
+// error is one of the field.
+func ParseEndpoint(field, text string) (Endpoint, error) {
+	u, err := krm.CheckURL(field, text, "http", "https")
 	if err != nil {
-		return err
+		return Endpoint{}, err
 	}
-	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
-	if err != nil {
-		return err
+	e := Endpoint{Scheme: u.Scheme, Host: u.Hostname(), Port: u.Port()}
+	if e.String() != text {
+		return Endpoint{}, krm.FieldErrorf(field, "%s holds more than scheme, host and port, want %s", krm.Quoted(text), e)
 	}
-	return embedded.Set(list, url+"/service/token", "auth", "token", "realm")
+	return e, nil
 }
 
-var serverName = regexp.MustCompile(`(?m)^(\s*server_name\s+)([^;]*[^;\s])(\s*;)`)
-
-// setServerName writes host and port, as the templates of Harbor do: nginx
-// compares without the port, but its only server answers whatever the name.
-func setServerName(list *framework.ResourceList, c Component, url string) error {
-	config, err := c.ConfigFile(list, "nginx.conf")
-	if err != nil {
-		return err
-	}
-	old := serverName.FindStringSubmatch(config.Text())
-	if old == nil {
-		return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key}, "has no server_name")
-	}
-	_, host, _ := strings.Cut(url, "://")
-	text := serverName.ReplaceAllString(config.Text(), fmt.Sprintf("${1}%s${3}", host))
-	krm.SetWithin(list, config.ConfigMap, text, "server_name", old[2], host, "data", config.Key)
-	return nil
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n >= 1 && n <= 65535 && strconv.Itoa(n) == text
 }
 
-// Entry returns the Service through which clients reach Harbor: the one in
-// front of nginx.
-func Entry(list *framework.ResourceList) (*yaml.RNode, error) {
-	all := Components(list)
-	for _, c := range all {
-		if c.Name() != Nginx {
-			continue
-		}
-		services := kube.Services(list, c.Workload)
-		switch len(services) {
-		case 1:
-			return services[0], nil
-		case 0:
-			return nil, fmt.Errorf("no Service selects the pods of %s", krm.Name(c.RNode))
-		}
-		return nil, fmt.Errorf("%d Services select the pods of %s, the first ones are %s and %s: name the one that is meant",
-			len(services), krm.Name(c.RNode), services[0].GetName(), services[1].GetName())
+// String is the URL, as EXT_ENDPOINT holds it.
+func (e Endpoint) String() string { return e.Scheme + "://" + e.Address() }
+
+// Address is the host, with the port where one is written: what clients send as
+// Host, and what Harbor's templates give nginx as server_name.
+func (e Endpoint) Address() string {
+	switch {
+	case e.Port != "":
+		return net.JoinHostPort(e.Host, e.Port)
+	case strings.Contains(e.Host, ":"):
+		return "[" + e.Host + "]"
 	}
-	return nil, fmt.Errorf("found no nginx of Harbor, %s", Present(all))
+	return e.Host
+}
+
+// Realm is where docker clients get tokens: auth.token.realm of the registry.
+func (e Endpoint) Realm() string { return e.String() + TokenPath }
+
+// PortNumber is the port that clients connect to.
+func (e Endpoint) PortNumber() string {
+	if e.Port != "" {
+		return e.Port
+	}
+	return map[string]string{"http": "80", "https": "443"}[e.Scheme]
+}
+
+// OwnPort says whether clients connect to the port of the scheme.
+func (e Endpoint) OwnPort() bool { return e.PortNumber() == Endpoint{Scheme: e.Scheme}.PortNumber() }
+
+// Same says whether both lead to the same place: http://hub:80 to http://HUB.
+func (e Endpoint) Same(other Endpoint) bool {
+	return e.Scheme == other.Scheme && strings.EqualFold(e.Host, other.Host) && e.PortNumber() == other.PortNumber()
 }

@@ -13,6 +13,7 @@ type layout struct {
 	Parts    []Part
 	Calls    []Call
 	Files    []File
+	Endpoint []EndpointUse
 	Redis    []RedisUse
 	Database []DatabaseUse
 }
@@ -37,6 +38,13 @@ type File struct {
 	// Path is where the program looks for it, unless the variable says another
 	// place.
 	Path, Variable string
+}
+
+// EndpointUse is a place in which a part is told the address of Harbor. nginx and
+// routes have it in a form of their own (Exposure).
+type EndpointUse struct {
+	Setting
+	Encode func(Endpoint) string
 }
 
 // RedisUse is a place in which a part is told about a Redis.

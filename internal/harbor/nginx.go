@@ -3,6 +3,7 @@ package harbor
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,14 @@ type Directive struct {
 	Args  []string
 	Block []Directive
 	Line  int
+
+	span         // all of it, with the ; or the }
+	words []span // the name and the arguments
+	inner span   // what stands between { and }; zero where there is no block
 }
+
+// span is a part of a text, in bytes.
+type span struct{ start, end int }
 
 // ParseNginx reads an nginx configuration.
 func ParseNginx(text string) ([]Directive, error) {
@@ -41,11 +49,14 @@ func All(directives []Directive, name string, visit func(d Directive, around []D
 	walk(directives, nil)
 }
 
-// ServesTLS says whether a configuration names the key of a certificate.
-func ServesTLS(all []Directive) bool {
-	tls := false
-	All(all, "ssl_certificate_key", func(Directive, []Directive) { tls = true })
-	return tls
+// HTTPSKey is the file of nginx's private key in Harbor's manifests.
+const HTTPSKey = "https.key"
+
+// ReadsHTTPSKey says whether a configuration names that file.
+func ReadsHTTPSKey(all []Directive) bool {
+	reads := false
+	All(all, "ssl_certificate_key", func(d Directive, _ []Directive) { reads = reads || path.Base(d.Arg(0)) == HTTPSKey })
+	return reads
 }
 
 // Arg returns an argument, "" where there is none.
@@ -57,9 +68,10 @@ func (d Directive) Arg(i int) string {
 }
 
 type nginxParser struct {
-	text string
-	at   int
-	line int
+	text  string
+	at    int
+	start int // of the last token
+	line  int
 }
 
 // maxNesting is far above any real configuration.
@@ -71,6 +83,7 @@ func (p *nginxParser) block(inner bool, depth int) ([]Directive, error) {
 	}
 	var all []Directive
 	var words []string
+	var spans []span
 	line := 0
 	for {
 		token, quoted, err := p.token()
@@ -89,7 +102,7 @@ func (p *nginxParser) block(inner bool, depth int) ([]Directive, error) {
 			if len(words) == 0 {
 				line = p.line
 			}
-			words = append(words, token)
+			words, spans = append(words, token), append(spans, span{p.start, p.at})
 			continue
 		case token == "}":
 			if !inner {
@@ -102,19 +115,23 @@ func (p *nginxParser) block(inner bool, depth int) ([]Directive, error) {
 		case len(words) == 0:
 			return nil, fmt.Errorf("there is a %s without a name before it", token)
 		}
-		d := Directive{Name: words[0], Args: words[1:], Line: line}
+		d := Directive{Name: words[0], Args: words[1:], Line: line, words: spans}
 		if token == "{" {
+			d.inner.start = p.at
 			if d.Block, err = p.block(true, depth+1); err != nil {
 				return nil, err
 			}
+			d.inner.end = p.at - 1
 		}
-		all, words = append(all, d), nil
+		d.span = span{spans[0].start, p.at}
+		all, words, spans = append(all, d), nil, nil
 	}
 }
 
 // token returns the next word, ; { or }, and "" at the end.
 func (p *nginxParser) token() (token string, quoted bool, err error) {
 	p.skip()
+	p.start = p.at
 	if p.at == len(p.text) {
 		return "", false, nil
 	}
@@ -126,7 +143,6 @@ func (p *nginxParser) token() (token string, quoted bool, err error) {
 		token, err = p.quoted(c)
 		return token, true, err
 	}
-	start := p.at
 	for ; p.at < len(p.text); p.at++ {
 		switch c := p.text[p.at]; {
 		case c == '\\':
@@ -136,10 +152,10 @@ func (p *nginxParser) token() (token string, quoted bool, err error) {
 				p.at += end
 			}
 		case strings.IndexByte(" \t\r\n;{}", c) >= 0:
-			return p.text[start:p.at], false, nil
+			return p.text[p.start:p.at], false, nil
 		}
 	}
-	return p.text[start:], false, nil
+	return p.text[p.start:], false, nil
 }
 
 // skip goes past blanks and comments.

@@ -40,6 +40,10 @@ var v1 = layout{
 		{Of: Registry, Name: "config.yml", Path: "/etc/registry/config.yml"},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 	},
+	Endpoint: []EndpointUse{
+		{of(AdminServer, Variable(ExternalEndpoint)), Endpoint.String},
+		{of(Registry, Variable("REGISTRY_AUTH_TOKEN_REALM"), Field("config.yml", "auth", "token", "realm")), Endpoint.Realm},
+	},
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "sessions", Encode: Redis.Commas, Password: RedisPassword},
 	},

@@ -1,0 +1,300 @@
+package harbor
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// setProxies changes nginx and the Services in front of it.
+func (e *exposing) setProxies() error {
+	for _, c := range e.Proxies {
+		config, err := c.ConfigFile(e.h.list, "nginx.conf")
+		if err != nil {
+			return err
+		}
+		p := &proxy{exposing: e, nginx: c, config: config}
+		if err := p.set(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proxy is one nginx that is changed.
+type proxy struct {
+	*exposing
+	nginx  Component
+	config ConfigFile
+}
+
+// inFront says whether something in front of nginx decides on port and TLS.
+func (e *exposing) inFront() bool { return e.Behind != "" || len(e.Routes) > 0 }
+
+func (p *proxy) set() error {
+	if err := p.setNames(); err != nil {
+		return err
+	}
+	servers, err := p.servers()
+	if err != nil {
+		return err
+	}
+	var every, some bool = true, false
+	for _, s := range servers {
+		all, any := s.TLS()
+		every, some = every && all, some || any
+	}
+	switch {
+	case p.inFront():
+		return p.passScheme(servers)
+	case p.Scheme == "https":
+		return p.endTLS(servers, some)
+	case every:
+		return &ExposureError{"url", fmt.Sprintf("begins with http://, but nginx speaks TLS only (%s %s): write https://, or take the TLS server out of nginx.conf",
+			krm.Name(p.config.ConfigMap), krm.Path{"data", p.config.Key})}
+	case p.wasBehind:
+		return p.tellScheme(servers)
+	}
+	return nil
+}
+
+// parsed is nginx.conf as it is now.
+func (p *proxy) parsed() ([]Directive, error) {
+	all, err := ParseNginx(p.config.Text())
+	if err != nil {
+		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "is not understood, %v", err)
+	}
+	return all, nil
+}
+
+// servers are the servers of nginx.conf that pass requests on to Harbor.
+func (p *proxy) servers() ([]NginxServer, error) {
+	all, err := p.parsed()
+	if err != nil {
+		return nil, err
+	}
+	servers := p.h.Servers(all)
+	if len(servers) == 0 {
+		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "has no server that passes requests on to the ui or the registry")
+	}
+	return servers, nil
+}
+
+// write replaces spans of nginx.conf.
+func (p *proxy) write(changes []change, what, old, value string) {
+	krm.SetWithin(p.h.list, p.config.ConfigMap, splice(p.config.Text(), changes), what, old, value, "data", p.config.Key)
+}
+
+// change is a span of a text and what it becomes.
+type change struct {
+	span
+	text string
+}
+
+func splice(text string, changes []change) string {
+	slices.SortStableFunc(changes, func(a, b change) int { return cmp.Compare(b.start, a.start) })
+	for _, c := range changes {
+		text = text[:c.start] + c.text + text[c.end:]
+	}
+	return text
+}
+
+// setNames gives the servers of Harbor its address as server_name, with the port,
+// as the templates of Harbor do: nginx compares without it. A server without
+// names, or with one for all, answers already. Servers of the same name, which
+// redirect to Harbor, follow.
+func (p *proxy) setNames() error {
+	servers, err := p.servers()
+	if err != nil {
+		return err
+	}
+	renamed := map[string]bool{}
+	for _, s := range servers {
+		if old, ok := p.oldName(s.Names()); ok {
+			renamed[old] = true
+		}
+	}
+	all, err := p.parsed()
+	if err != nil {
+		return err
+	}
+	var changes []change
+	old, value := "", ""
+	All(all, "server", func(d Directive, around []Directive) {
+		if len(around) == 0 || around[len(around)-1].Name != "http" {
+			return
+		}
+		for _, c := range p.rename(d, renamed) {
+			if old == "" {
+				old, value = p.config.Text()[c.start:c.end], c.text
+			}
+			changes = append(changes, c)
+		}
+	})
+	p.write(changes, "server_name", old, value)
+	return nil
+}
+
+// oldName is the name that the address takes the place of, false where the names
+// cover it.
+func (p *proxy) oldName(names []string) (string, bool) {
+	same := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(nameHost(name), p.Host) })
+	switch {
+	case same >= 0:
+		return names[same], names[same] != p.Address()
+	case len(names) == 0, slices.ContainsFunc(names, func(name string) bool { return Answers(name, p.Host) }):
+		return "", false
+	}
+	return names[0], true
+}
+
+// rename changes the names of a server that were renamed, and where it redirects
+// to.
+func (p *proxy) rename(server Directive, renamed map[string]bool) []change {
+	var changes []change
+	value := p.Address()
+	for _, name := range []string{"return", "rewrite"} {
+		All(server.Block, name, func(d Directive, _ []Directive) {
+			for i, arg := range d.Args {
+				if strings.Contains(arg, "$server_name") {
+					value = Endpoint{Host: p.Host}.Address() // a port follows it
+				}
+				scheme, rest, _ := strings.Cut(arg, "://")
+				end := strings.IndexAny(rest+"$", "$/")
+				if renamed[rest[:min(end, len(rest))]] {
+					changes = append(changes, change{d.words[i+1], scheme + "://" + p.Address() + rest[end:]})
+				}
+			}
+		})
+	}
+	var names []change
+	for _, d := range server.children("server_name") {
+		for i, name := range d.Args {
+			if renamed[name] && name != value {
+				names = append(names, change{d.words[i+1], value})
+			}
+		}
+	}
+	if len(server.children("server_name")) == 0 {
+		return nil
+	}
+	return append(names, changes...)
+}
+
+// passedOn is X-Forwarded-Proto as it came in. Where it did not come, nginx sends
+// none.
+const passedOn = "$http_x_forwarded_proto"
+
+// passScheme makes nginx pass on which scheme clients use, instead of the one by
+// which it is reached itself.
+func (p *proxy) passScheme(servers []NginxServer) error {
+	return p.setScheme(servers, passedOn, "$scheme", "http")
+}
+
+// tellScheme is the opposite.
+func (p *proxy) tellScheme(servers []NginxServer) error {
+	return p.setScheme(servers, "$scheme", passedOn)
+}
+
+func (p *proxy) setScheme(servers []NginxServer, value string, from ...string) error {
+	var changes []change
+	old := ""
+	for _, s := range servers {
+		if _, tls := s.TLS(); tls {
+			continue
+		}
+		for _, d := range s.Forwards() {
+			if slices.Contains(from, d.Arg(1)) && !slices.ContainsFunc(changes, func(c change) bool { return c.span == d.words[2] }) {
+				old = d.Arg(1)
+				changes = append(changes, change{d.words[2], value})
+			}
+		}
+	}
+	p.write(changes, "proxy_set_header "+forwardedProto, old, value)
+	return nil
+}
+
+// endTLS makes nginx end TLS, unless it does already, and opens its port.
+func (p *proxy) endTLS(servers []NginxServer, already bool) error {
+	if !already || p.TLSSecret != "" {
+		certificate, key, err := p.certificate()
+		if err != nil {
+			return err
+		}
+		if already {
+			p.setCertificate(servers, certificate, key)
+		} else {
+			p.addTLS(servers, certificate, key)
+		}
+	}
+	return p.openTLS()
+}
+
+// Certificates in the files of nginx: of Harbor's manifests for Kubernetes, of
+// its installer, and of Secrets of type kubernetes.io/tls.
+var certificates = [][2]string{{"https.crt", "https.key"}, {"server.crt", "server.key"}, {"tls.crt", "tls.key"}}
+
+// TLSDir is where nginx has the Secret with its certificate. It is no folder of
+// /etc/nginx, which is a ConfigMap that nothing can be mounted into.
+const (
+	TLSDir    = "/etc/harbor-tls"
+	tlsVolume = "harbor-tls"
+)
+
+// certificate finds the files of the certificate and its key, or mounts them.
+func (p *proxy) certificate() (certificate, key string, err error) {
+	if p.TLSSecret != "" {
+		return TLSDir + "/tls.crt", TLSDir + "/tls.key", p.mountTLS()
+	}
+	for _, m := range p.nginx.Mounts() {
+		for _, names := range certificates {
+			certificate, key = path.Join(m.MountPath, names[0]), path.Join(m.MountPath, names[1])
+			if p.nginx.At(p.h.list, certificate).State == kube.Present && p.nginx.At(p.h.list, key).State == kube.Present {
+				return certificate, key, nil
+			}
+		}
+	}
+	return "", "", &ExposureError{"url", fmt.Sprintf("begins with https://, and %s has no certificate: "+
+		"name a Secret of type kubernetes.io/tls (tls.secretName), or write behind: loadBalancer where TLS ends in front of nginx", krm.Name(p.nginx.RNode))}
+}
+
+// mountTLS mounts the Secret.
+func (p *proxy) mountTLS() error {
+	if secret := kube.FindSource(p.h.list, "Secret", p.nginx.GetNamespace(), p.TLSSecret); secret != nil {
+		for _, key := range []string{"tls.crt", "tls.key"} {
+			if !slices.Contains(kube.Keys(secret), key) {
+				return &ExposureError{"tls.secretName", fmt.Sprintf("%s has no key %s, want a Secret of type kubernetes.io/tls", krm.Name(secret), key)}
+			}
+		}
+	}
+	for _, entry := range []struct {
+		list  krm.Path
+		value *yaml.Node
+	}{
+		{p.nginx.Pod.Append("volumes"), krm.Map("name", tlsVolume, "secret", krm.Map("secretName", p.TLSSecret))},
+		{p.nginx.Path.Append("volumeMounts"), krm.Map("name", tlsVolume, "mountPath", TLSDir)},
+	} {
+		if err := krm.Set(p.h.list, p.nginx.RNode, entry.value, entry.list.Append(p.named(entry.list, tlsVolume))...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named is the index of an entry of a list by its name, the length of the list
+// where there is none.
+func (p *proxy) named(list krm.Path, name string) int {
+	all := krm.Elements(p.nginx.RNode, list...)
+	i := slices.IndexFunc(all, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
+	if i < 0 {
+		return len(all)
+	}
+	return i
+}
