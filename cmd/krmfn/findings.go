@@ -45,6 +45,7 @@ type line struct {
 	severity             framework.Severity
 	kind, field, message string
 	objects              []string
+	files                []string // of the objects, "" where there is none
 }
 
 // linesOf makes lines of findings. The function config is not named: it stands
@@ -59,7 +60,7 @@ func linesOf(findings framework.Results, config string) []line {
 		if r.Field != nil {
 			l.field = r.Field.Path
 		}
-		object := ""
+		object, file := "", ""
 		if ref := r.ResourceRef; ref != nil && ref.Kind+" "+ref.Name != config {
 			l.kind, object = ref.Kind, ref.Name
 			if ref.Namespace != "" {
@@ -67,25 +68,37 @@ func linesOf(findings framework.Results, config string) []line {
 			}
 		}
 		if r.File != nil {
-			object = strings.TrimSpace(object + " (" + r.File.Path + ")")
+			file = r.File.Path
 		}
-		i := slices.IndexFunc(lines, func(other line) bool {
-			return l.kind != "" && l.severity != framework.Info && l.severity == other.severity && l.kind == other.kind && l.field == other.field && l.message == other.message
-		})
+		i := slices.IndexFunc(lines, l.saysTheSame)
 		if i < 0 {
 			i, lines = len(lines), append(lines, l)
 		}
-		if object != "" {
-			lines[i].objects = append(lines[i].objects, object)
-		}
+		lines[i].add(object, file)
 	}
 	return lines
+}
+
+// saysTheSame is false for infos: each of them is an edit.
+func (l line) saysTheSame(other line) bool {
+	return l.severity != framework.Info && l.severity == other.severity &&
+		l.kind == other.kind && l.field == other.field && l.message == other.message
+}
+
+// add adds an object, once.
+func (l *line) add(object, file string) {
+	for i := range l.objects {
+		if l.objects[i] == object && l.files[i] == file {
+			return
+		}
+	}
+	l.objects, l.files = append(l.objects, object), append(l.files, file)
 }
 
 // String is severity, objects, field and message.
 func (l line) String() string {
 	var where []string
-	for _, part := range []string{l.kind, strings.Join(l.objects, ", "), l.field} {
+	for _, part := range []string{l.kind, l.places(), l.field} {
 		if part != "" {
 			where = append(where, part)
 		}
@@ -94,4 +107,20 @@ func (l line) String() string {
 		return fmt.Sprintf("%s: %s", l.severity, l.message)
 	}
 	return fmt.Sprintf("%s: %s: %s", l.severity, strings.Join(where, " "), l.message)
+}
+
+// places names the objects and, in brackets after them, their files: a file of
+// several objects after the last of them.
+func (l line) places() string {
+	var all []string
+	for i, object := range l.objects {
+		last := i == len(l.objects)-1 || l.files[i+1] != l.files[i]
+		if last && l.files[i] != "" {
+			object = strings.TrimSpace(object + " (" + l.files[i] + ")")
+		}
+		if object != "" {
+			all = append(all, object)
+		}
+	}
+	return strings.Join(all, ", ")
 }

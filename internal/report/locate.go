@@ -46,11 +46,12 @@ func (l Locator) Locate(r framework.Result) Finding {
 		candidates = in.Origins(built)
 		f.File = &framework.File{Path: candidates[len(candidates)-1]}
 	}
+	var places Places
 	for _, path := range candidates {
-		if place, found := l.objects(path).Find(*r.ResourceRef); found {
-			f.File, f.Line = &place.File, lineOf(place, built, r.Field)
-			return f
-		}
+		places = append(places, l.objects(path)...)
+	}
+	if place, found := places.Find(*r.ResourceRef); found {
+		f.File, f.Line = &place.File, lineOf(place, built, r.Field)
 	}
 	return f
 }

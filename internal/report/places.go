@@ -78,22 +78,26 @@ func Unwrap(content []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// Find finds an object. The namespace decides only where the rest does not: a
-// kustomization may set another one than the file says.
+// Find finds the one object that ref names. The namespace decides only where the
+// rest does not: a kustomization may set another one than the file says. Nothing
+// is found where several objects fit alike: the wrong one would be blamed.
 func (p Places) Find(ref yaml.ResourceIdentifier) (Place, bool) {
-	var alike []Place
+	var same, alike Places
 	for _, place := range p {
 		if place.Ref == ref {
-			return place, true
+			same = append(same, place)
 		}
 		if place.Ref.APIVersion == ref.APIVersion && place.Ref.Kind == ref.Kind && place.Ref.Name == ref.Name {
 			alike = append(alike, place)
 		}
 	}
-	if len(alike) != 1 {
-		return Place{}, false
+	switch {
+	case len(same) == 1:
+		return same[0], true
+	case len(same) == 0 && len(alike) == 1:
+		return alike[0], true
 	}
-	return alike[0], true
+	return Place{}, false
 }
 
 // Shared returns the first object of q with a name that is in p too.
