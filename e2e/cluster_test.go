@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -436,12 +437,15 @@ func TestClusterUpgrade(t *testing.T) {
 		}
 	}
 
-	must(t, "", "", "kubectl", "scale", "--replicas=0", "rc", "adminserver-rc", "jobservice-rc", "nginx-rc", "registry-rc", "ui-rc")
-	runs(t, c, "default", map[string]int{"mysql": 1})
+	if managers := follow(t, dir, "upgrade.md", "5. How the base was applied", 0); !strings.Contains(managers, "kubectl Apply\n") {
+		t.Errorf("the base was applied by\n%s", managers)
+	}
+	follow(t, dir, "upgrade.md", "6. Stop Harbor", 0)
+	if left := livePods(t, c, "default"); len(left) != 1 || len(left["mysql"]) != 1 {
+		t.Errorf("Harbor is stopped, and these pods are left: %v", slices.Sorted(maps.Keys(left)))
+	}
 	renameVolumes(t, dir)
-	renamed := must(t, dir, "", "krmfn", "render", "overlays/harbor-1.2-ha")
-	apply(t, "", renamed)
-	must(t, "", "", "kubectl", "delete", "rc/mysql-rc", "service/mysql", "configmap/harbor-mysql-config")
+	follow(t, dir, "upgrade.md", "9. Apply the overlay", 1)
 	runs(t, c, "default", haPods)
 	served(t, c, "default", haPods)
 	both := maps.Clone(baseVolumes)
@@ -449,11 +453,39 @@ func TestClusterUpgrade(t *testing.T) {
 	bound(t, c, "default", both)
 
 	versions := resourceVersions(t, c)
-	apply(t, "", renamed)
+	apply(t, "", must(t, dir, "", "krmfn", "render", "overlays/harbor-1.2-ha"))
 	if diff := cmp.Diff(versions, resourceVersions(t, c)); diff != "" {
 		t.Errorf("applied again, objects change (-before +after):\n%s", diff)
 	}
 	t.Logf("applied again: %d objects are as they were", len(versions))
+
+	before = livePods(t, c, "default")
+	follow(t, dir, "operate.md", "Change a setting", 0)
+	follow(t, dir, "operate.md", "Change a setting", 1)
+	runs(t, c, "default", haPods)
+	after = livePods(t, c, "default")
+	for component := range haPods {
+		replaced := !slices.ContainsFunc(after[component], func(pod object) bool {
+			return slices.ContainsFunc(before[component], func(old object) bool { return name(pod) == name(old) })
+		})
+		if want := component != "nginx" && component != "registry"; replaced != want {
+			t.Errorf("%s: all pods are replaced: %t, want %t", component, replaced, want)
+		}
+	}
+	follow(t, dir, "operate.md", "Change a setting", 2)
+}
+
+// follow runs the n-th block of commands below a heading of a document, and
+// returns what it prints.
+func follow(t *testing.T, dir, document, heading string, n int) string {
+	t.Helper()
+	_, section, ok := strings.Cut(read(t, "../docs/"+document), "\n## "+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if !ok || n >= len(blocks) {
+		t.Fatalf("%s has %d blocks of commands below %q, want number %d", document, len(blocks), heading, n)
+	}
+	return must(t, dir, "", "bash", "-euo", "pipefail", "-c", blocks[n][1])
 }
 
 // TestClusterUpgradeOtherManager applies harbor-1.2-ha server-side over a base that
@@ -470,16 +502,16 @@ func TestClusterUpgradeOtherManager(t *testing.T) {
 		t.Errorf("there is no conflict:\n%s", r.stderr)
 	}
 	force := run(t, "", renamed, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-")
+	if managers := follow(t, dir, "upgrade.md", "5. How the base was applied", 0); !strings.Contains(managers, "kubectl-client-side-apply Update\n") {
+		t.Errorf("the base was applied by\n%s", managers)
+	}
 	for _, r := range []result{r, force} {
 		if r.exit == 0 || !strings.Contains(r.stderr, `ReplicationController "nginx-rc" is invalid: [spec.template.spec.volumes[0].projected: Forbidden: may not specify more than 1 volume type`) {
 			t.Errorf("exit status %d:\n%s", r.exit, r.stderr)
 		}
 	}
 
-	must(t, "", "", "kubectl", "delete", "rc", "adminserver-rc", "jobservice-rc", "nginx-rc", "registry-rc", "ui-rc")
-	must(t, "", "", "kubectl", "delete", "service", "adminserver", "jobservice", "nginx", "registry", "ui")
-	must(t, "", "", "kubectl", "delete", "configmap", "harbor-adminserver-config", "harbor-jobservice-config",
-		"harbor-nginx-config", "harbor-registry-config", "harbor-ui-config")
+	follow(t, dir, "upgrade.md", "9. Apply the overlay", 0)
 	apply(t, "", renamed)
 }
 

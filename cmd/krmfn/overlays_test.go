@@ -41,7 +41,7 @@ func TestStepwise(t *testing.T) {
 }
 
 // TestArticle compares overlays/harbor-1.2-article with the values that the
-// article ends with. Addresses and passwords are the ones of the overlay.
+// article ends with. Addresses and the password of Redis are the overlay's.
 func TestArticle(t *testing.T) {
 	objects, err := kio.FromBytes([]byte(build(t, "../../overlays/harbor-1.2-article")))
 	if err != nil {
@@ -80,6 +80,7 @@ func TestArticle(t *testing.T) {
 
 		{"ConfigMap harbor-adminserver-config", "192.0.2.30", krm.Path{"data", "MYSQL_HOST"}},
 		{"ConfigMap harbor-adminserver-config", "harbork8s", krm.Path{"data", "MYSQL_USR"}},
+		{"ConfigMap harbor-adminserver-config", "harbork8s", krm.Path{"data", "MYSQL_PWD"}},
 		{"ConfigMap harbor-adminserver-config", "registry_k8s", krm.Path{"data", "MYSQL_DATABASE"}},
 		{"ConfigMap harbor-adminserver-config", "true", krm.Path{"data", "RESET"}},
 		{"ConfigMap harbor-adminserver-config", "http://hub.example.com:31777", krm.Path{"data", "EXT_ENDPOINT"}},

@@ -208,6 +208,6 @@ func atLeast(n int) rule {
 	return warningIf(fmt.Sprintf("is shorter than %d characters", n), func(v string) bool { return v != "" && len(v) < n })
 }
 
-// wellKnown are the values of Harbor's own harbor.cfg and manifests and of our
-// base.
-var wellKnown = []string{"Harbor12345", "root123", "placeholder", "CHANGE-ME-PLEASE"}
+// wellKnown are the values of Harbor's own harbor.cfg and manifests, of our base
+// and of overlays/harbor-1.2-article.
+var wellKnown = []string{"Harbor12345", "root123", "placeholder", "CHANGE-ME-PLEASE", "harbork8s"}
