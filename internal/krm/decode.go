@@ -216,7 +216,7 @@ func describe(node *yaml.Node) string {
 	case "!!timestamp":
 		return "is a date"
 	}
-	return "is of type " + node.ShortTag()
+	return "has a tag" // which is not shown: a password may begin with !
 }
 
 // isNull says whether a node is missing or null.

@@ -111,7 +111,7 @@ func TestDecodeErrors(t *testing.T) {
 		"text: yes\nnumber: no":       `number: "no" is a string, want a whole number`,
 		"text: true":                  "text: is a boolean, want a string: put it in quotes",
 		"text: 2001-01-01":            "text: is a date, want a string: put it in quotes",
-		"text: !x y":                  "text: is of type !x, want a string: put it in quotes",
+		"text: !x y":                  "text: has a tag, want a string: put it in quotes",
 		"text: [a]":                   "text: is a list, want a string",
 		"number: '3'":                 `number: "3" is a string, want a whole number`,
 		"number: 3.0":                 "number: 3.0 is a number, want a whole number",
@@ -226,7 +226,7 @@ func TestNoValueInMessages(t *testing.T) {
 // node parses YAML; nil for an empty text.
 func node(t testing.TB, text string) *yaml.Node {
 	t.Helper()
-	docs, err := readYAML([]byte(text))
+	docs, err := ReadYAML([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,179 +2,11 @@ package krm
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
-
-// Path leads from the root of an object to one of its fields: a string goes
-// into a mapping, an int into a list.
-type Path []any
-
-// Append returns a longer path; p is left as it is.
-func (p Path) Append(steps ...any) Path { return slices.Concat(p, steps) }
-
-// String writes the path as a finding shows it:
-// spec.template.spec.containers[0].image, data["config.yml"].
-func (p Path) String() string {
-	s := ""
-	for _, e := range p {
-		s = join(s, step(e))
-	}
-	return s
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_$/-]+$`)
-
-func step(e any) string {
-	switch e := e.(type) {
-	case int:
-		return "[" + strconv.Itoa(e) + "]"
-	case string:
-		if !plainKey.MatchString(e) {
-			return "[" + strconv.Quote(e) + "]"
-		}
-		return e
-	}
-	panic(fmt.Sprintf("a path holds a %T", e))
-}
-
-// Lookup returns the node at the path, nil where there is none.
-func Lookup(obj *yaml.RNode, path ...any) *yaml.Node {
-	node := obj.YNode()
-	for _, e := range path {
-		if node = child(node, e); node == nil {
-			return nil
-		}
-	}
-	return node
-}
-
-func child(node *yaml.Node, e any) *yaml.Node {
-	switch e := e.(type) {
-	case string:
-		if node.Kind == yaml.MappingNode {
-			return valueOf(node, e)
-		}
-	case int:
-		if node.Kind == yaml.SequenceNode && e < len(node.Content) {
-			return node.Content[e]
-		}
-	}
-	return nil
-}
-
-func valueOf(mapping *yaml.Node, key string) *yaml.Node {
-	if i := indexOf(mapping, key); i >= 0 {
-		return mapping.Content[i+1]
-	}
-	return nil
-}
-
-// indexOf is where a key of a mapping stands in its Content, -1 for nowhere.
-func indexOf(mapping *yaml.Node, key string) int {
-	if mapping == nil || mapping.Kind != yaml.MappingNode {
-		return -1
-	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return i
-		}
-	}
-	return -1
-}
-
-// Text returns the scalar at the path, "" where there is none.
-func Text(obj *yaml.RNode, path ...any) string {
-	if node := Lookup(obj, path...); node != nil && node.Kind == yaml.ScalarNode && !isNull(node) {
-		return node.Value
-	}
-	return ""
-}
-
-// Elements returns the elements of the list at the path.
-func Elements(obj *yaml.RNode, path ...any) []*yaml.Node {
-	if node := Lookup(obj, path...); node != nil && node.Kind == yaml.SequenceNode {
-		return node.Content
-	}
-	return nil
-}
-
-// Strings returns the mapping of strings at the path, e.g. labels.
-func Strings(obj *yaml.RNode, path ...any) map[string]string {
-	node := Lookup(obj, path...)
-	if node == nil || node.Kind != yaml.MappingNode {
-		return nil
-	}
-	m := map[string]string{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		value := node.Content[i+1].Value
-		if isNull(node.Content[i+1]) {
-			value = ""
-		}
-		m[node.Content[i].Value] = value
-	}
-	return m
-}
-
-// Map makes a mapping from keys and values in turn. A value is a string, an
-// int, a bool, a []string or a *yaml.Node.
-func Map(pairs ...any) *yaml.Node {
-	m := &yaml.Node{Kind: yaml.MappingNode, Tag: yaml.NodeTagMap}
-	for i := 0; i < len(pairs); i += 2 {
-		m.Content = append(m.Content, scalar(pairs[i]), nodeOf(pairs[i+1]))
-	}
-	return m
-}
-
-// List makes a list; for the values see Map.
-func List(values ...any) *yaml.Node {
-	l := &yaml.Node{Kind: yaml.SequenceNode, Tag: yaml.NodeTagSeq}
-	for _, v := range values {
-		l.Content = append(l.Content, nodeOf(v))
-	}
-	return l
-}
-
-func nodeOf(v any) *yaml.Node {
-	switch v := v.(type) {
-	case *yaml.Node:
-		return v
-	case []string:
-		l := List()
-		for _, s := range v {
-			l.Content = append(l.Content, scalar(s))
-		}
-		return l
-	}
-	return scalar(v)
-}
-
-// scalar makes a scalar that is read back as the type it was made from: kyaml's
-// own constructors write 3 as "3" into a new field, and yes without quotes.
-func scalar(v any) *yaml.Node {
-	switch v := v.(type) {
-	case string:
-		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: v}
-		if oldScalar.MatchString(v) {
-			node.Style = yaml.DoubleQuotedStyle
-		}
-		return node
-	case int:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagInt, Value: strconv.Itoa(v)}
-	case bool:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagBool, Value: strconv.FormatBool(v)}
-	}
-	panic(fmt.Sprintf("a scalar of type %T", v))
-}
-
-// oldScalar is what is a string today, and was a boolean or a number to the
-// base 60 in YAML 1.1, which Kubernetes reads.
-var oldScalar = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
 
 // Set makes the field at the path hold the value (for its type see Map) and
 // reports the edit. Mappings that are missing on the way are made, with the
@@ -197,9 +29,9 @@ func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, se
 	if current != nil && Equal(current, proposed) {
 		return nil
 	}
-	field := &framework.Field{Path: path.String()}
-	if !secret {
-		field.CurrentValue, field.ProposedValue = plain(current), plain(proposed)
+	values := valuesOf(current, proposed)
+	if secret {
+		values.current, values.proposed = nil, nil
 	}
 	verb := "set"
 	if current != nil {
@@ -211,7 +43,7 @@ func set(list *framework.ResourceList, obj *yaml.RNode, value any, path Path, se
 	if err := assign(obj.YNode(), path, proposed); err != nil {
 		return fmt.Errorf("%s: %w", Name(obj), err)
 	}
-	report(list, framework.Info, obj, field, verb+inWords(field))
+	reportEdit(list, obj, path, verb, values)
 	return nil
 }
 
@@ -233,26 +65,6 @@ func assign(root *yaml.Node, path Path, value *yaml.Node) error {
 		insert(parent, last.(string), value)
 	}
 	return nil
-}
-
-// inWords says what a field was and is when both are short: kpt and the
-// terminal show nothing of a finding but its message.
-func inWords(field *framework.Field) string {
-	words := ""
-	for _, v := range []struct {
-		word  string
-		value any
-	}{{" from ", field.CurrentValue}, {" to ", field.ProposedValue}} {
-		switch v.value.(type) {
-		case nil:
-			continue
-		case string, int, bool:
-		default:
-			return ""
-		}
-		words += fmt.Sprintf("%s%#v", v.word, v.value)
-	}
-	return words
 }
 
 // insert adds a field to a mapping where kyaml's order of fields has it, as far
@@ -288,6 +100,7 @@ func replace(node, by *yaml.Node) {
 	keep := *node
 	*node = *by
 	node.HeadComment, node.LineComment, node.FootComment = keep.HeadComment, keep.LineComment, keep.FootComment
+	node.Line, node.Column = keep.Line, keep.Column // of a finding
 	if keep.Kind == by.Kind && keep.ShortTag() == by.ShortTag() && (keep.Style != 0 || by.Kind != yaml.ScalarNode) {
 		node.Style = keep.Style
 	}
@@ -344,7 +157,7 @@ func Remove(list *framework.ResourceList, obj *yaml.RNode, path ...any) {
 		return
 	}
 	removeChild(parent, p[len(p)-1])
-	report(list, framework.Info, obj, &framework.Field{Path: p.String()}, "removed")
+	reportEdit(list, obj, p, "removed", values{})
 }
 
 func removeChild(parent *yaml.Node, e any) {
@@ -366,7 +179,7 @@ func Add(list *framework.ResourceList, obj, behind *yaml.RNode) {
 	}
 	at := slices.Index(list.Items, behind)
 	list.Items = slices.Insert(list.Items, at+1, obj)
-	report(list, framework.Info, obj, nil, "object added")
+	reportEdit(list, obj, nil, "object added", values{})
 }
 
 // Delete takes an object out of the list and reports it.
@@ -376,133 +189,5 @@ func Delete(list *framework.ResourceList, obj *yaml.RNode) {
 		return
 	}
 	list.Items = slices.Delete(list.Items, at, at+1)
-	report(list, framework.Info, obj, nil, "object removed")
-}
-
-// Warn reports something about a field of an object that the user should look
-// at.
-func Warn(list *framework.ResourceList, obj *yaml.RNode, path Path, format string, args ...any) {
-	var field *framework.Field
-	if len(path) > 0 {
-		field = &framework.Field{Path: path.String()}
-	}
-	report(list, framework.Warning, obj, field, fmt.Sprintf(format, args...))
-}
-
-func report(list *framework.ResourceList, severity framework.Severity, obj *yaml.RNode, field *framework.Field, message string) {
-	ref := reference(obj)
-	if ref == nil && field != nil {
-		// The specification allows a field of a named object only.
-		message = field.Path + ": " + message
-		if obj != nil && Name(obj) != "" {
-			message = Name(obj) + " " + message
-		}
-		field = nil
-	}
-	list.Results = append(list.Results, &framework.Result{
-		Message: message, Severity: severity, ResourceRef: ref, Field: field, File: fileOf(obj),
-	})
-}
-
-// reference is nil for an object that cannot be referred to: the specification
-// requires apiVersion, kind and name together.
-func reference(obj *yaml.RNode) *yaml.ResourceIdentifier {
-	if obj == nil {
-		return nil
-	}
-	ref := &yaml.ResourceIdentifier{
-		TypeMeta: yaml.TypeMeta{APIVersion: Text(obj, "apiVersion"), Kind: Text(obj, "kind")},
-		NameMeta: yaml.NameMeta{Name: Text(obj, "metadata", "name"), Namespace: Text(obj, "metadata", "namespace")},
-	}
-	if ref.APIVersion == "" || ref.Kind == "" || ref.Name == "" {
-		return nil
-	}
-	return ref
-}
-
-const (
-	pathAnnotation        = "internal.config.kubernetes.io/path"
-	indexAnnotation       = "internal.config.kubernetes.io/index"
-	legacyPathAnnotation  = "config.kubernetes.io/path"
-	legacyIndexAnnotation = "config.kubernetes.io/index"
-	originAnnotation      = "config.kubernetes.io/origin"
-	kustomizeAnnotation   = "kustomize.config.k8s.io/id"
-	localAnnotation       = "config.kubernetes.io/local-config"
-)
-
-// fileOf tells the file an object was read from: kpt says it in annotations,
-// kustomize only with buildMetadata: [originAnnotations]. From the second
-// function of a build on, the paths in kustomize's annotations are made up.
-func fileOf(obj *yaml.RNode) *framework.File {
-	if obj == nil {
-		return nil
-	}
-	annotations := Strings(obj, "metadata", "annotations")
-	_, kustomize := annotations[kustomizeAnnotation]
-	for _, keys := range [][2]string{{pathAnnotation, indexAnnotation}, {legacyPathAnnotation, legacyIndexAnnotation}} {
-		if path := annotations[keys[0]]; path != "" && !kustomize {
-			index, _ := strconv.Atoi(annotations[keys[1]])
-			return &framework.File{Path: path, Index: index}
-		}
-	}
-	if origin, err := yaml.Parse(annotations[originAnnotation]); err == nil {
-		if path := Text(origin, "path"); path != "" {
-			return &framework.File{Path: path}
-		}
-	}
-	return nil
-}
-
-// Name names an object for a message: ReplicationController ui-rc.
-func Name(obj *yaml.RNode) string {
-	return strings.TrimSpace(Text(obj, "kind") + " " + Text(obj, "metadata", "name"))
-}
-
-// Editable says whether a function may look at and change the object: not when
-// it is client-side configuration (annotation local-config, a Kptfile, a
-// Kustomization).
-func Editable(obj *yaml.RNode) bool {
-	group, _, _ := strings.Cut(Text(obj, "apiVersion"), "/")
-	switch group {
-	case "kpt.dev", "fn.kpt.dev", "kustomize.config.k8s.io":
-		return false
-	}
-	local := Lookup(obj, "metadata", "annotations", localAnnotation)
-	return local == nil || local.Value == "false"
-}
-
-// Equal says whether two nodes hold the same value, whatever their style,
-// comments and the order of keys.
-func Equal(a, b *yaml.Node) bool {
-	if a.Kind != b.Kind || len(a.Content) != len(b.Content) {
-		return false
-	}
-	switch a.Kind {
-	case yaml.ScalarNode:
-		return a.Value == b.Value && a.ShortTag() == b.ShortTag()
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(a.Content); i += 2 {
-			other := b.Content[i+1]
-			if key := a.Content[i].Value; b.Content[i].Value != key {
-				other = valueOf(b, key)
-			}
-			if other == nil || !Equal(a.Content[i+1], other) {
-				return false
-			}
-		}
-		return true
-	}
-	return slices.EqualFunc(a.Content, b.Content, Equal)
-}
-
-// plain turns a node into maps, slices and scalars for a finding.
-func plain(node *yaml.Node) any {
-	if node == nil {
-		return nil
-	}
-	var value any
-	if err := node.Decode(&value); err != nil {
-		return node.Value
-	}
-	return value
+	reportEdit(list, obj, nil, "object removed", values{})
 }

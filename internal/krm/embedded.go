@@ -28,7 +28,7 @@ func Embed(obj *yaml.RNode, path ...any) (Embedded, error) {
 }
 
 func parseEmbedded(text string) (root, resolved *yaml.Node, err error) {
-	docs, err := readYAML([]byte(text))
+	docs, err := ReadYAML([]byte(text))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,7 +40,7 @@ func parseEmbedded(text string) (root, resolved *yaml.Node, err error) {
 		return nil, nil, fmt.Errorf("%s, want a mapping", describe(root))
 	}
 	budget := maxExpansion
-	resolved, err = resolve(root, &budget, 0)
+	resolved, err = resolve(root, &budget)
 	return root, resolved, err
 }
 
@@ -83,9 +83,9 @@ func (e Embedded) add(list *framework.ResourceList, value any, inner Path, secre
 	if current != nil && Equal(current, nodeOf(value)) {
 		return nil
 	}
-	field := &framework.Field{Path: e.Path.String()}
-	if !secret {
-		field.CurrentValue, field.ProposedValue = plain(current), plain(nodeOf(value))
+	values := valuesOf(current, nodeOf(value))
+	if secret {
+		values.current, values.proposed = nil, nil
 	}
 	verb := "set"
 	if current != nil {
@@ -93,7 +93,7 @@ func (e Embedded) add(list *framework.ResourceList, value any, inner Path, secre
 	}
 	return e.change(list, inner, func(root *yaml.Node) error {
 		return assign(root, inner, yaml.CopyYNode(nodeOf(value)))
-	}, field, verb+" "+inner.String()+inWords(field))
+	}, verb+" "+inner.String(), values)
 }
 
 // Remove takes the field at the inner path out of the text, if it is there. A
@@ -115,7 +115,7 @@ func (e Embedded) Remove(list *framework.ResourceList, inner ...any) error {
 			replace(parent, &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull})
 		}
 		return nil
-	}, &framework.Field{Path: e.Path.String()}, "removed "+p.String())
+	}, "removed "+p.String(), values{})
 }
 
 // RemoveSecret is Remove.
@@ -125,7 +125,7 @@ func (e Embedded) RemoveSecret(list *framework.ResourceList, inner ...any) error
 
 // change makes an edit in the text, if it can be made and means in the text what
 // it means with the aliases resolved.
-func (e Embedded) change(list *framework.ResourceList, inner Path, edit func(*yaml.Node) error, field *framework.Field, message string) error {
+func (e Embedded) change(list *framework.ResourceList, inner Path, edit func(*yaml.Node) error, verb string, values values) error {
 	refused := Fault(e.Object, e.Path, "%s cannot be changed in this text: write it on a line of its own and without aliases", inner)
 	want, to := yaml.CopyYNode(e.resolved.YNode()), yaml.CopyYNode(e.root.YNode())
 	if err := edit(want); err != nil {
@@ -143,7 +143,7 @@ func (e Embedded) change(list *framework.ResourceList, inner Path, edit func(*ya
 		return refused
 	}
 	Lookup(e.Object, e.Path...).Value = text
-	report(list, framework.Info, e.Object, field, message)
+	reportEdit(list, e.Object, e.Path, verb, values)
 	e.root.SetYNode(root)
 	e.resolved.SetYNode(resolved)
 	return nil
@@ -158,9 +158,9 @@ func SetWithin(list *framework.ResourceList, obj *yaml.RNode, text, inner, old, 
 		return
 	}
 	node.Value = text
-	field := &framework.Field{Path: Path(path).String()}
+	var shown values
 	if old != "" || value != "" {
-		field.CurrentValue, field.ProposedValue = old, value
+		shown = values{old, value}
 	}
-	report(list, framework.Info, obj, field, "changed "+inner+inWords(field))
+	reportEdit(list, obj, path, "changed "+inner, shown)
 }

@@ -103,7 +103,7 @@ func TestEmbeddedSetRefuses(t *testing.T) {
 		"a: 1\n---\nb: 2\n":                            "holds 2 documents, want one",
 		"- a\n":                                        "is a list, want a mapping",
 		"auth: {realm: a\n":                            "reading YAML: line 1: did not find expected ',' or '}'",
-		"auth:\n  realm: a\n  realm: b\n":              `line 3: key "realm" stands there already in line 2`,
+		"auth:\n  realm: a\n  realm: b\n":              "line 3: this key is in line 2 already, or --- is missing between two objects",
 		"auth:\n  realm: &x\n    y: *x\n":              "an alias leads back to itself",
 		"auth:\n  realm: " + strings.Repeat("[", 2000): "reading YAML",
 		"auth:\n  realm: a\x00\n":                      "line 2 holds the character U+0000, which is not allowed in YAML",

@@ -53,6 +53,12 @@ func linesOf(text string) lines {
 
 func (l lines) len() int { return len(l.starts) }
 
+// lineEnd is the line break of the first line, "" when it has none.
+func (l lines) lineEnd() string {
+	first := l.line(0)
+	return first[len(strings.TrimRight(first, breaks)):]
+}
+
 // start is where a line begins, the end of the text for all lines after the last.
 func (l lines) start(line int) int {
 	if line >= len(l.starts) {

@@ -24,10 +24,13 @@ func (c Catalog) CheckBuilt(objects []*yaml.RNode) error {
 // checkItems reports function configs among the items of a list. Plain manifests
 // are looked at file by file: one with nothing but function configs is there for
 // a kustomization to name it.
-func (c Catalog) checkItems(d *document) framework.Results {
+func (c Catalog) checkItems(d *document) {
 	sources := map[string][]*yaml.RNode{}
 	for _, obj := range d.list.Items {
-		path := d.origins[obj].file.Path
+		path := ""
+		if it := d.items[obj]; it != nil {
+			path = it.file
+		}
 		sources[path] = append(sources[path], obj)
 	}
 	misplaced := map[*yaml.RNode]bool{}
@@ -36,13 +39,11 @@ func (c Catalog) checkItems(d *document) framework.Results {
 			misplaced[obj] = true
 		}
 	}
-	list := &framework.ResourceList{}
 	for _, obj := range d.list.Items {
 		if misplaced[obj] {
-			Report(list, framework.Error, obj, nil, c.whereToList(obj)).Tags = map[string]string{"misplaced": "resources"}
+			Report(&d.list, framework.Error, obj, nil, c.whereToList(obj)).Tags = map[string]string{"misplaced": "resources"}
 		}
 	}
-	return list.Results
 }
 
 // misplaced returns the function configs of this catalog that are beside objects

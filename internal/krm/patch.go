@@ -17,11 +17,7 @@ import (
 // back and compared before.
 func patch(text string, from, to *yaml.Node) (string, bool) {
 	p := &patcher{lines: linesOf(text), wide: isWide(from)}
-	if p.lines.len() > 0 {
-		if first := strings.TrimRight(p.line(0), breaks); first != p.line(0) {
-			p.lineEnd = p.line(0)[len(first):]
-		}
-	}
+	p.eol = cmp.Or(p.lineEnd(), "\n")
 	if !p.node(from, to, p.documentEnd(from)) {
 		return "", false
 	}
@@ -29,7 +25,7 @@ func patch(text string, from, to *yaml.Node) (string, bool) {
 	if !ok || json.Valid([]byte(text)) && !json.Valid([]byte(patched)) {
 		return "", false
 	}
-	docs, err := readYAML([]byte(patched))
+	docs, err := ReadYAML([]byte(patched))
 	if err != nil || len(docs) != 1 || !sameTree(docs[0].Content[0], to) || !keepsComments(docs[0], to) {
 		return "", false
 	}
@@ -39,9 +35,9 @@ func patch(text string, from, to *yaml.Node) (string, bool) {
 // patcher collects the edits that lead from one tree to another.
 type patcher struct {
 	lines
-	lineEnd string // the line break of the text
-	wide    bool   // lists are indented within mappings
-	edits   []splice
+	eol   string // the line break of the text
+	wide  bool   // lists are indented within mappings
+	edits []splice
 }
 
 // splice replaces the bytes from start to end.
@@ -66,16 +62,14 @@ func (p *patcher) apply() (string, bool) {
 			return "", false
 		}
 		out.WriteString(p.text[at:e.start])
-		if e.text != "" && e.start == len(p.text) && !strings.HasSuffix(p.text, p.eol()) {
-			out.WriteString(p.eol())
+		if e.text != "" && e.start == len(p.text) && !strings.HasSuffix(p.text, p.eol) {
+			out.WriteString(p.eol)
 		}
 		out.WriteString(e.text)
 		at = e.end
 	}
 	return out.String() + p.text[at:], true
 }
-
-func (p *patcher) eol() string { return cmp.Or(p.lineEnd, "\n") }
 
 // node finds the edits within a node, which ends before the line end. It is
 // false when the node has to be written anew.
@@ -417,7 +411,7 @@ func (p *patcher) written(b block) string {
 		if line != "\n" {
 			text.WriteString(strings.Repeat(" ", b.column-1))
 		}
-		text.WriteString(strings.TrimSuffix(line, "\n") + p.eol())
+		text.WriteString(strings.TrimSuffix(line, "\n") + p.eol)
 	}
 	return text.String()
 }
@@ -430,12 +424,6 @@ func (p *patcher) documentEnd(root *yaml.Node) int {
 		}
 	}
 	return p.lines.len()
-}
-
-// isMarker says whether a line begins with --- or ... as a marker.
-func isMarker(line, marker string) bool {
-	rest, found := strings.CutPrefix(line, marker)
-	return found && (rest == "" || rest[0] == ' ' || rest[0] == '\t' || lineBreak(rest) > 0)
 }
 
 // isWide says whether the first list in a mapping is indented more than its key.

@@ -15,8 +15,12 @@ type Outcome struct {
 	// Output is one complete ResourceList, or plain YAML in a file run. After a
 	// failure it holds the items as they came in.
 	Output []byte
-	// Findings of this run, without those that were in the list before.
+	// Findings of this run, without those that were in the list before. In a run
+	// on plain manifests those about an object have its file.
 	Findings framework.Results
+	// Lines are, for findings that have a file in such a run, the line in it of
+	// the field, or of the nearest one around it, from 1.
+	Lines map[*framework.Result]int
 	// Function and Config name what ran, as far as that became known.
 	Function, Config string
 }
@@ -63,17 +67,19 @@ func (c Catalog) run(name string, read func() (*document, error)) Outcome {
 	if config := d.list.FunctionConfig; config != nil {
 		o.Config = Name(config)
 	}
-	if err != nil {
-		d.list.Results = findings(d.list.FunctionConfig, err)
-		return finish(d, o)
+	if err == nil {
+		err = d.run(func() error {
+			c.checkItems(d)
+			return c.process(d, &o.Function)
+		})
 	}
-	misplaced := c.checkItems(d)
-	err = c.process(d, &o.Function)
-	if d.list.Results = append(misplaced, d.list.Results...); err != nil || d.list.Results.ExitCode() != 0 {
-		results := append(withoutEdits(d.list.Results), findings(d.list.FunctionConfig, err)...)
+	if err != nil || d.list.Results.ExitCode() != 0 {
+		d.list.Results = withoutEdits(d.list.Results)
+		d.fail(err)
 		// Nothing half done goes out: the items are read once more.
-		d, _ = read()
-		d.list.Results = results
+		again, _ := read()
+		again.list.Results, again.lines = d.list.Results, d.lines
+		d = again
 	}
 	return finish(d, o)
 }
@@ -91,7 +97,7 @@ func (c Catalog) process(d *document, name *string) error {
 			return err
 		}
 	}
-	empty := d.origins == nil && c.holdsNothing(d.list.Items)
+	empty := d.files == nil && c.holdsNothing(d.list.Items)
 	err = settings.Run(&d.list)
 	if empty && (err != nil || d.list.Results.ExitCode() != 0) {
 		return c.errNoItems(f)
@@ -149,30 +155,32 @@ func specOf(config *yaml.RNode, text bool) (*yaml.Node, error) {
 	return Lookup(config, "spec"), nil
 }
 
-// findings turns an error into error findings, one for each that was joined.
-func findings(config *yaml.RNode, err error) framework.Results {
-	list := &framework.ResourceList{}
-	for _, single := range split(err) {
-		var setting *FieldError
-		var fault *ObjectError
-		switch {
-		case errors.As(single, &setting):
-			field := &framework.Field{Path: setting.path(config)}
-			if reference(config) == nil {
-				config = nil // the heading on stderr says as much as can be said
-			}
-			report(list, framework.Error, config, field, setting.Message)
-		case errors.As(single, &fault):
-			var field *framework.Field
-			if len(fault.Field) > 0 {
-				field = &framework.Field{Path: fault.Field.String()}
-			}
-			report(list, framework.Error, fault.Object, field, fault.Message)
-		default:
-			report(list, framework.Error, config, nil, single.Error())
+// fail reports an error: a finding for each one that was joined.
+func (d *document) fail(err error) {
+	_ = d.run(func() error {
+		for _, single := range split(err) {
+			d.failOne(single)
 		}
+		return nil
+	})
+}
+
+func (d *document) failOne(err error) {
+	config := d.list.FunctionConfig
+	var setting *FieldError
+	var fault *ObjectError
+	switch {
+	case errors.As(err, &setting):
+		field := setting.path(config)
+		if reference(config) == nil {
+			config = nil // the heading on stderr says as much as can be said
+		}
+		report(&d.list, framework.Error, config, nil, field, setting.Message)
+	case errors.As(err, &fault):
+		Report(&d.list, framework.Error, fault.Object, fault.Field, fault.Message)
+	default:
+		Report(&d.list, framework.Error, config, nil, err.Error())
 	}
-	return list.Results
 }
 
 // path is the field as seen from the root of the function config.
@@ -199,19 +207,21 @@ func withoutEdits(all framework.Results) framework.Results {
 }
 
 func finish(d *document, o Outcome) Outcome {
-	d.addFiles()
 	for _, r := range d.list.Results {
 		hideIn(r)
 	}
-	o.Findings = d.list.Results
 	output, err := d.bytes()
 	if err != nil {
 		empty := emptyList()
-		empty.origins = d.origins
-		empty.list.Results = slices.Concat(o.Findings, findings(nil, err))
-		o.Findings = empty.list.Results
-		output, _ = empty.bytes() // an empty list can be written
+		empty.lines = d.lines
+		if d.files != nil {
+			empty.files = &files{}
+		}
+		empty.list.Results = slices.Clone(d.list.Results)
+		empty.fail(err)
+		d = empty
+		output, _ = d.bytes() // an empty list can be written
 	}
-	o.Output = output
+	o.Findings, o.Lines, o.Output = d.list.Results, d.lines, output
 	return o
 }

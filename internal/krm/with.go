@@ -11,7 +11,7 @@ import (
 // spec, or as text under data of a ConfigMap. A file that is no function config
 // is returned as it is, for the function to refuse.
 func (f File) With(settings map[string]any) (File, error) {
-	docs, err := readYAML(f.Content)
+	docs, err := ReadYAML(f.Content)
 	if len(settings) == 0 || err != nil || len(docs) != 1 {
 		return f, nil //nolint:nilerr // the function reads it again
 	}

@@ -1,0 +1,225 @@
+package krm
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// files are plain manifests, document by document.
+type files struct{ segments []segment }
+
+// readFiles reads plain manifests and a function config. With an error it
+// returns what could be read too. The results and the function config of a
+// ResourceList among the manifests are left out.
+func readFiles(config File, manifests []File) (*document, error) {
+	d := noFiles()
+	var wrong []error
+	for _, f := range manifests {
+		found, err := d.addFile(f)
+		if err != nil {
+			return noFiles(), fmt.Errorf("%s: %w", f, err)
+		}
+		wrong = append(wrong, found...)
+	}
+	docs, err := ReadYAML(config.Content)
+	switch {
+	case err != nil:
+	case len(docs) != 1:
+		err = fmt.Errorf("holds %d documents, want one function config", len(docs))
+	default:
+		err = d.setConfig(docs[0].Content[0])
+	}
+	if err == nil {
+		err = checkConfig(d.list.FunctionConfig)
+	}
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("%s: %w", config, err))
+	}
+	return d, errors.Join(wrong...)
+}
+
+// noFiles is what goes out when plain manifests cannot be read.
+func noFiles() *document {
+	d := newDocument()
+	d.files = &files{}
+	return d
+}
+
+// addFile adds the objects of a file, and returns what functions cannot work
+// with.
+func (d *document) addFile(f File) (wrong []error, err error) {
+	segments, err := readSegments(f.Content)
+	if err != nil {
+		return nil, err
+	}
+	index := 0
+	for _, s := range segments {
+		d.files.segments = append(d.files.segments, s)
+		if s.node == nil {
+			continue
+		}
+		found, isList, err := d.addSegment(s)
+		if err != nil {
+			return nil, fmt.Errorf("document %d: %w", index+1, err)
+		}
+		for _, obj := range found {
+			it := d.items[obj]
+			it.file, it.index = f.Name, index
+			it.segment, it.alone = len(d.files.segments)-1, !isList
+			wrong = append(wrong, checkItem(obj, fmt.Sprintf("%s: document %d", f, index+1)))
+		}
+		index++
+	}
+	return wrong, nil
+}
+
+// addSegment adds the object of a document, or the items of a list.
+func (d *document) addSegment(s segment) (found []*yaml.RNode, isList bool, err error) {
+	nodes, isList, err := d.unwrap(s.node)
+	if err != nil {
+		return nil, isList, err
+	}
+	for i, node := range nodes {
+		obj, err := d.object(node)
+		if err != nil && isList {
+			err = fmt.Errorf("items[%d]: %w", i, err)
+		}
+		if err != nil {
+			return nil, isList, err
+		}
+		found = append(found, obj)
+	}
+	d.list.Items = append(d.list.Items, found...)
+	return found, isList, nil
+}
+
+// unwrap returns the items of a document that is a List or a ResourceList, else
+// its content.
+func (d *document) unwrap(doc *yaml.Node) (nodes []*yaml.Node, isList bool, err error) {
+	if kind := Text(yaml.NewRNode(doc.Content[0]), "kind"); kind != "List" && kind != "ResourceList" {
+		return doc.Content, false, nil
+	}
+	if err := expandShared(doc, &d.budget); err != nil {
+		return nil, true, err
+	}
+	items := valueOf(doc.Content[0], "items")
+	switch {
+	case isNull(items):
+		return nil, true, nil
+	case items.Kind != yaml.SequenceNode:
+		return nil, true, fmt.Errorf("items: %s, want a list", describe(items))
+	}
+	return items.Content, true, nil
+}
+
+// manifests writes plain manifests: documents that no function changed are
+// written byte for byte, with all that is between them, and of the others the
+// lines that were not changed, as far as that is possible.
+func (d *document) manifests() ([]byte, error) {
+	w := &manifestWriter{last: -1}
+	for _, obj := range d.list.Items {
+		it := d.items[obj]
+		if it != nil {
+			d.comments(w, it.segment)
+		}
+		if err := d.manifest(w, obj, it); err != nil {
+			return nil, err
+		}
+	}
+	d.comments(w, len(d.files.segments))
+	return []byte(w.out.String()), nil
+}
+
+// comments writes the documents before a segment that hold nothing but comments.
+func (d *document) comments(w *manifestWriter, before int) {
+	for ; w.next < before; w.next++ {
+		if s := d.files.segments[w.next]; s.node == nil {
+			w.segment(w.next, s, s.text)
+		}
+	}
+}
+
+func (d *document) manifest(w *manifestWriter, obj *yaml.RNode, it *original) error {
+	if it != nil && it.alone {
+		s := d.files.segments[it.segment]
+		if text, ok := d.source(s, obj); ok {
+			w.segment(it.segment, s, text)
+			return nil
+		}
+	}
+	node := obj.YNode()
+	if unchanged := d.asRead(obj); unchanged != nil {
+		node = unchanged.read
+	}
+	if it != nil && it.alone {
+		doc := d.files.segments[it.segment].node
+		doc.Content[0] = node
+		node = doc
+	}
+	text, err := encode(node)
+	w.add(string(text))
+	return err
+}
+
+// source is the text of the document of an object, with its changes. It is false
+// when the object has to be written anew.
+func (d *document) source(s segment, obj *yaml.RNode) (string, bool) {
+	switch {
+	case s.directive:
+		return "", false
+	case d.asRead(obj) != nil:
+		return s.text, true
+	}
+	again := segment{text: s.text}
+	if again.parse() != nil || again.node == nil {
+		return "", false
+	}
+	return patch(s.text, again.node.Content[0], obj.YNode())
+}
+
+// manifestWriter puts documents one behind another.
+type manifestWriter struct {
+	out     strings.Builder
+	lineEnd string // the line break of the last segment
+	last    int    // the segment that was written last, -1 when it was another text
+	next    int    // the first segment that was not met yet
+}
+
+// segment writes the text of a segment. One without a marker needs none behind
+// the one before it in its file, which ends with a marker of its own.
+func (w *manifestWriter) segment(number int, s segment, text string) {
+	if s.line == 0 || w.last != number-1 {
+		w.separate(text)
+	}
+	if end := linesOf(text).lineEnd(); end != "" {
+		w.lineEnd = end
+	}
+	w.out.WriteString(text)
+	w.last = number
+}
+
+// add writes a document of ours.
+func (w *manifestWriter) add(text string) {
+	w.separate(text)
+	w.out.WriteString(strings.ReplaceAll(text, "\n", cmp.Or(w.lineEnd, "\n")))
+	w.last = -1
+}
+
+// separate makes the text a document of its own.
+func (w *manifestWriter) separate(text string) {
+	before := w.out.String()
+	if before == "" {
+		return
+	}
+	end := cmp.Or(w.lineEnd, "\n")
+	if strings.TrimRight(before, breaks) == before {
+		w.out.WriteString(end)
+	}
+	if !isMarker(text, "---") {
+		w.out.WriteString("---" + end)
+	}
+}

@@ -1,0 +1,71 @@
+package krm
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// readJSON reads a JSON text into the nodes that the YAML parser makes of it,
+// nil when it is none. JSON has to be read as such: YAML 1.1 knows neither \/
+// nor the pairs of \u escapes of a character beyond U+FFFF, takes three
+// characters of Unicode for line breaks, and keys of up to 1024 characters.
+func readJSON(text string) *yaml.Node {
+	if trimmed := strings.TrimLeft(text, " \t\r\n"); !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") || !json.Valid([]byte(text)) {
+		return nil
+	}
+	r := jsonReader{decoder: json.NewDecoder(strings.NewReader(text)), text: text, line: 1, column: 1}
+	r.decoder.UseNumber()
+	root := r.value()
+	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}, Line: root.Line, Column: root.Column}
+}
+
+// jsonReader makes nodes of valid JSON.
+type jsonReader struct {
+	decoder          *json.Decoder
+	text             string
+	at, line, column int
+}
+
+func (r *jsonReader) value() *yaml.Node {
+	r.skip()
+	node := &yaml.Node{Kind: yaml.ScalarNode, Line: r.line, Column: r.column}
+	token, _ := r.decoder.Token()
+	switch token := token.(type) {
+	case json.Delim:
+		node.Kind, node.Tag, node.Style = yaml.SequenceNode, yaml.NodeTagSeq, yaml.FlowStyle
+		if token == '{' {
+			node.Kind, node.Tag = yaml.MappingNode, yaml.NodeTagMap
+		}
+		for r.decoder.More() {
+			node.Content = append(node.Content, r.value())
+		}
+		_, _ = r.decoder.Token() // the end
+	case string:
+		node.Tag, node.Style, node.Value = yaml.NodeTagString, yaml.DoubleQuotedStyle, token
+	case json.Number:
+		node.Value = token.String()
+		node.Tag = node.ShortTag()
+	case bool:
+		node.Tag, node.Value = yaml.NodeTagBool, map[bool]string{true: "true", false: "false"}[token]
+	case nil:
+		node.Tag, node.Value = yaml.NodeTagNull, "null"
+	}
+	return node
+}
+
+// skip goes to where the next token begins, counting lines and characters as the
+// YAML parser does.
+func (r *jsonReader) skip() {
+	end := int(r.decoder.InputOffset())
+	for r.at < end || strings.IndexByte(" \t\r\n,:", r.text[r.at]) >= 0 {
+		if size := lineBreak(r.text[r.at:]); size > 0 {
+			r.at, r.line, r.column = r.at+size, r.line+1, 1
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(r.text[r.at:])
+		r.at, r.column = r.at+size, r.column+1
+	}
+}
