@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
-	"sigs.k8s.io/kustomize/kyaml/kio"
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/bounded"
@@ -115,28 +114,28 @@ func (o *databaseOptions) complete(s streams) error {
 // configured finds the one function config in the file that is about the
 // database, and returns the user and the database that it names.
 func configured(file krm.File) (user, name string, err error) {
-	objects, err := kio.FromBytes(file.Content)
+	objects, err := krm.Objects(file.Content)
 	if err != nil {
 		return "", "", err
 	}
 	found := 0
 	for _, obj := range objects {
-		if krm.Text(obj, "apiVersion") != functions.Catalog.APIVersion {
+		if krm.Text(obj.RNode, "apiVersion") != functions.Catalog.APIVersion {
 			continue
 		}
 		path := []any{"spec"}
-		switch krm.Text(obj, "kind") {
+		switch krm.Text(obj.RNode, "kind") {
 		case "HarborHA":
 			path = append(path, "database")
 		case "UseExternalDatabase":
 		default:
 			continue
 		}
-		if krm.Lookup(obj, path...) == nil {
+		if krm.Lookup(obj.RNode, path...) == nil {
 			continue
 		}
 		found++
-		user, name = krm.Text(obj, append(path, "user")...), krm.Text(obj, append(path, "database")...)
+		user, name = krm.Text(obj.RNode, append(path, "user")...), krm.Text(obj.RNode, append(path, "database")...)
 	}
 	if found != 1 {
 		return "", "", fmt.Errorf("there are %d function configs with settings of the database, want one: a UseExternalDatabase, or a HarborHA with spec.database (a patch has to be rendered first)", found)

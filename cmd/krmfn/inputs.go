@@ -109,7 +109,6 @@ func (v *validation) open(path string) ([]source, error) {
 }
 
 func newSource(file krm.File) source {
-	file.Content = report.Unwrap(file.Content)
 	return source{File: file, objects: report.Read(file.Name, file.Content)}
 }
 

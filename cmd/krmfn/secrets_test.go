@@ -350,7 +350,7 @@ func TestSecretsErrors(t *testing.T) {
 			"  error: Secret harbor-secrets: is ignored: it is in namespace harbor, not in other\n" +
 			"  error: Secret harbor-database: is ignored: it is in namespace harbor, not in other\n" +
 			"  error: Secret harbor-redis: is ignored: it is in namespace harbor, not in other\n"},
-		{"a: *" + givenRedis, []string{"--from", "-"}, "krmfn: --from: standard input: is no YAML\n"},
+		{"a: *" + givenRedis, []string{"--from", "-"}, "krmfn: --from: standard input: reading YAML: there is an alias without its anchor: a value that begins with * has to be in quotes\n"},
 		{"", []string{"--harbor-cfg", file("bad.cfg", givenLDAP)}, "krmfn: --harbor-cfg: line 1 is not key = value\n"},
 		{"", []string{"--harbor-cfg", dir + "/nowhere"}, "krmfn: --harbor-cfg: reading " + dir + "/nowhere: no such file or directory\n"},
 		{"", []string{"--harbor-cfg", file("empty.cfg", "secretkey_path = "+dir+"/empty-key")}, "krmfn secrets:\n" +
@@ -410,7 +410,7 @@ func TestSecretsCheck(t *testing.T) {
 		{"", []string{"-"}, "standard input: error: holds no Secret that is known\n", 1},
 		{"kind: Secret\nmetadata: {name: other}\n", []string{"-"}, "standard input: warning: Secret other: is not checked: it is none of harbor-secrets, harbor-database, harbor-redis, csi-cephfs-secret, ceph-secret\n" +
 			"standard input: error: holds no Secret that is known\n", 1},
-		{"a: 'x", []string{"-"}, "standard input: error: is no YAML\n", 1},
+		{"a: 'x", []string{"-"}, "standard input: error: reading YAML: line 1: found unexpected end of stream\n", 1},
 	} {
 		out, stderr, exit := runSecrets(t, c.stdin, append([]string{"check"}, c.args...)...)
 		if out != c.want || stderr != "" || exit != c.exit {

@@ -93,10 +93,11 @@ func (d *document) run(f func() error) error {
 }
 
 // locate notes in which file and line an object of plain manifests is, and the
-// field of it or the nearest one around that.
+// field of it or the nearest one around that. The message about an object that
+// cannot be referred to says it in words.
 func locate(list *framework.ResourceList, r *framework.Result, obj *yaml.RNode, field Path) {
 	running, ok := running.Load(list)
-	if !ok {
+	if !ok || r.ResourceRef == nil {
 		return
 	}
 	d := running.(*document)

@@ -42,6 +42,25 @@ func readFiles(config File, manifests []File) (*document, error) {
 	return d, errors.Join(wrong...)
 }
 
+// Object is an object in a text of YAML documents.
+type Object struct {
+	*yaml.RNode     // with its aliases resolved; the nodes know their lines
+	Document    int // the number of its document, empty ones not counted
+}
+
+// Objects returns the objects in a text of YAML or JSON documents, with the items
+// of a List or ResourceList in its place. With an error, which quotes nothing, it
+// returns those before it.
+func Objects(text []byte) ([]Object, error) {
+	d := noFiles()
+	_, err := d.addFile(File{Content: text})
+	var all []Object
+	for _, obj := range d.list.Items {
+		all = append(all, Object{obj, d.items[obj].index})
+	}
+	return all, err
+}
+
 // noFiles is what goes out when plain manifests cannot be read.
 func noFiles() *document {
 	d := newDocument()
@@ -52,10 +71,7 @@ func noFiles() *document {
 // addFile adds the objects of a file, and returns what functions cannot work
 // with.
 func (d *document) addFile(f File) (wrong []error, err error) {
-	segments, err := readSegments(f.Content)
-	if err != nil {
-		return nil, err
-	}
+	segments, unreadable := readSegments(f.Content)
 	index := 0
 	for _, s := range segments {
 		d.files.segments = append(d.files.segments, s)
@@ -74,7 +90,7 @@ func (d *document) addFile(f File) (wrong []error, err error) {
 		}
 		index++
 	}
-	return wrong, nil
+	return wrong, unreadable
 }
 
 // addSegment adds the object of a document, or the items of a list.

@@ -159,7 +159,7 @@ func TestRandomLayout(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	list := "kind: List\napiVersion: v1\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: c}\n"
 	first := configMap("a", "data:\n  x: 1\n") + "---\n# c\n" + configMap("a", "data:\n  x: 1\n  key: old\n") + "---\n" + list
-	second := configMap("a", "") + "---\napiVersion: test.krmfn.dev/v1\nkind: Edit\nmetadata: {name: e}\n---\napiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: d}\n  data:\n    key: x\nresults:\n- message: earlier\nfunctionConfig: {apiVersion: v1, kind: Other}\n"
+	second := configMap("a", "") + "---\napiVersion: test.krmfn.dev/v1\nkind: Edit\nmetadata: {name: e, annotations: {config.kubernetes.io/local-config: 'true'}}\n---\napiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: d}\n  data:\n    key: x\nresults:\n- message: earlier\nfunctionConfig: {apiVersion: v1, kind: Other}\n"
 	o := catalog.RunFiles("edit", editConfig("{set: {a: new, c: new, d: new}, warn: careful}"), []File{{"1.yaml", []byte(first)}, {"2.yaml", []byte(second)}})
 	var got []string
 	for _, r := range o.Findings {

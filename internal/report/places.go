@@ -1,13 +1,13 @@
 package report
 
 import (
-	"bytes"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // Place is an object and where it stands.
@@ -23,59 +23,20 @@ type Places []Place
 // Read returns the objects in a text of YAML documents, as far as it can be
 // read: the items of a List instead of the List.
 func Read(path string, content []byte) Places {
+	objects, _ := krm.Objects(content) // what cannot be read, its function refuses
 	var all Places
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	file := framework.File{Path: path}
-	for {
-		var doc yaml.Node
-		if decoder.Decode(&doc) != nil {
-			return all
-		}
-		if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
-			continue // an empty document does not count
-		}
-		for _, node := range objects(doc.Content[0]) {
-			all = append(all, Place{file, reference(node), node})
-		}
-		file.Index++
+	for _, obj := range objects {
+		all = append(all, Place{framework.File{Path: path, Index: obj.Document}, reference(obj.YNode()), obj.YNode()})
 	}
-}
-
-// objects returns the node, or the items if it is a List.
-func objects(node *yaml.Node) []*yaml.Node {
-	if scalar(node, "kind") != "List" {
-		return []*yaml.Node{node}
-	}
-	_, items := entry(node, "items")
-	if items == nil {
-		return nil
-	}
-	return follow(items).Content
+	return all
 }
 
 func reference(node *yaml.Node) yaml.ResourceIdentifier {
 	var ref yaml.ResourceIdentifier
-	ref.APIVersion, ref.Kind = scalar(node, "apiVersion"), scalar(node, "kind")
-	ref.Name, ref.Namespace = scalar(node, "metadata", "name"), scalar(node, "metadata", "namespace")
+	obj := yaml.NewRNode(node)
+	ref.APIVersion, ref.Kind = krm.Text(obj, "apiVersion"), krm.Text(obj, "kind")
+	ref.Name, ref.Namespace = krm.Text(obj, "metadata", "name"), krm.Text(obj, "metadata", "namespace")
 	return ref
-}
-
-// Unwrap makes a List of each ResourceList in a text. Every line stays where it
-// is.
-func Unwrap(content []byte) []byte {
-	const kind = "ResourceList"
-	if !bytes.Contains(content, []byte(kind)) {
-		return content
-	}
-	lines := bytes.SplitAfter(content, []byte("\n"))
-	for _, place := range Read("", content) {
-		if _, node := entry(place.node, "kind"); place.Ref.Kind == kind && node.Kind == yaml.ScalarNode {
-			line := []rune(string(lines[node.Line-1]))
-			before, after := line[:node.Column-1], line[node.Column-1:]
-			lines[node.Line-1] = []byte(string(before) + strings.Replace(string(after), kind, "List", 1))
-		}
-	}
-	return bytes.Join(lines, nil)
 }
 
 // Find finds the one object that ref names. The namespace decides only where the
@@ -122,7 +83,7 @@ func (p Place) Annotation(name string) string {
 	if !p.Known() {
 		return ""
 	}
-	return scalar(p.node, "metadata", "annotations", name)
+	return krm.Text(yaml.NewRNode(p.node), "metadata", "annotations", name)
 }
 
 var nextStep = regexp.MustCompile(`^(?:\.?([^.\[]+)|\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\])`)
@@ -168,10 +129,9 @@ func counterpart(list, like *yaml.Node, index string) (found, element *yaml.Node
 	if element == nil || list == like {
 		return element, element
 	}
-	name := scalar(element, "name")
-	list = follow(list)
+	name := krm.Text(yaml.NewRNode(element), "name")
 	for i := 0; list.Kind == yaml.SequenceNode && i < len(list.Content); i++ {
-		if name != "" && scalar(list.Content[i], "name") == name {
+		if name != "" && krm.Text(yaml.NewRNode(list.Content[i]), "name") == name {
 			return list.Content[i], element
 		}
 	}
@@ -180,7 +140,6 @@ func counterpart(list, like *yaml.Node, index string) (found, element *yaml.Node
 
 // entry returns the key and the value of a field, nil where there is none.
 func entry(node *yaml.Node, name string) (key, value *yaml.Node) {
-	node = follow(node)
 	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
 		if node.Content[i].Value == name {
 			return node.Content[i], node.Content[i+1]
@@ -190,27 +149,9 @@ func entry(node *yaml.Node, name string) (key, value *yaml.Node) {
 }
 
 func elementOf(list *yaml.Node, index string) *yaml.Node {
-	list = follow(list)
 	i, err := strconv.Atoi(index)
 	if err != nil || list.Kind != yaml.SequenceNode || i >= len(list.Content) {
 		return nil
 	}
 	return list.Content[i]
-}
-
-// scalar returns the scalar at a path of keys, "" where there is none.
-func scalar(node *yaml.Node, path ...string) string {
-	for _, key := range path {
-		if _, node = entry(node, key); node == nil {
-			return ""
-		}
-	}
-	return follow(node).Value
-}
-
-func follow(node *yaml.Node) *yaml.Node {
-	for node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	return node
 }

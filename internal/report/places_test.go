@@ -3,7 +3,6 @@ package report
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -123,9 +122,10 @@ func TestUnreadable(t *testing.T) {
 		"- a":                                 0,
 		"kind: List":                          0,
 		"kind: List\nitems: text":             0,
-		"kind: List\nitems: [1, null]":        2,
+		"kind: List\nitems: [1, null]":        0,
 		"kind: A\n---\na: [\n":                1,
-		"a: &a\n  b: *a\n":                    1,
+		"a: &a\n  b: *a\n":                    0,
+		"kind: ResourceList\nitems: [{a: b}]": 1,
 		"kind: [List]\nmetadata: [name]\n":    1,
 		"kind: A\nmetadata: {name: {a: b}}\n": 1,
 	} {
@@ -137,23 +137,6 @@ func TestUnreadable(t *testing.T) {
 			p.Line("a.b.b.b[0].c")
 			p.LineFrom(places[0], "items[0].a")
 			p.Annotation("a")
-		}
-	}
-}
-
-func TestUnwrap(t *testing.T) {
-	for content, want := range map[string]string{
-		"kind: Pod\n": "kind: Pod\n",
-		"a: ResourceList\nkind: ResourceList\nitems:\n- kind: ResourceList\n": "a: ResourceList\nkind: List\nitems:\n- kind: ResourceList\n",
-		`{"a": "ResourceList", "kind": "ResourceList", "b": "ResourceList"}`:  `{"a": "ResourceList", "kind": "List", "b": "ResourceList"}`,
-		"kind: A\n---\nkind:\n  'ResourceList' # of kpt\n":                    "kind: A\n---\nkind:\n  'List' # of kpt\n",
-		"ä: ResourceList\n---\n{ä: ä, kind: ResourceList}":                    "ä: ResourceList\n---\n{ä: ä, kind: List}",
-		"kind: ResourceList\nitems: [\n":                                      "kind: ResourceList\nitems: [\n",
-		"- ResourceList":                                                      "- ResourceList",
-		"a: &a ResourceList\nkind: *a\n":                                      "a: &a ResourceList\nkind: *a\n",
-	} {
-		if d := cmp.Diff(want, string(Unwrap([]byte(content)))); d != "" {
-			t.Errorf("%q:\n%s", content, d)
 		}
 	}
 }
@@ -176,7 +159,7 @@ func FuzzPlaces(f *testing.F) {
 	f.Add("kind: ResourceList\nitems: []\n", `data["a\"]"]`)
 	f.Add("a: &a [*a]\n", "a[0][0]")
 	f.Fuzz(func(t *testing.T, content, field string) {
-		for _, p := range Read("a.yaml", Unwrap([]byte(content))) {
+		for _, p := range Read("a.yaml", []byte(content)) {
 			if p.Line(field) < 0 || p.LineFrom(Read("", []byte(manifests))[0], field) < 0 {
 				t.Error("negative line")
 			}

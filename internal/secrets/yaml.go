@@ -3,9 +3,7 @@ package secrets
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
@@ -83,54 +81,16 @@ var configMaps = map[string]map[string][2]string{
 // manifest; it quotes nothing.
 func Read(n Names, content []byte) (Existing, error) {
 	var existing Existing
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	for {
-		doc := &yaml.Node{}
-		err := decoder.Decode(doc)
-		if errors.Is(err, io.EOF) {
-			return existing, nil
-		}
-		if err != nil {
-			return Existing{}, withoutText(err)
-		}
-		if len(doc.Content) != 1 {
-			continue
-		}
-		if err := unique(doc); err != nil {
-			return Existing{}, err
-		}
-		if err := existing.add(n, doc.Content[0]); err != nil {
+	objects, err := krm.Objects(content)
+	if err != nil {
+		return Existing{}, err
+	}
+	for _, obj := range objects {
+		if err := existing.add(n, obj.YNode()); err != nil {
 			return Existing{}, err
 		}
 	}
-}
-
-var lineNumber = regexp.MustCompile(`line \d+`)
-
-// withoutText is the error of the YAML library without what it quotes.
-func withoutText(err error) error {
-	if line := lineNumber.FindString(err.Error()); line != "" {
-		return fmt.Errorf("%s: is no YAML", line)
-	}
-	return errors.New("is no YAML")
-}
-
-// unique refuses keys that stand there twice: of two Secrets without a line
-// between them only one would be read.
-func unique(node *yaml.Node) error {
-	seen := map[string]bool{}
-	for i, child := range node.Content {
-		if node.Kind == yaml.MappingNode && i%2 == 0 {
-			if seen[child.Value] {
-				return fmt.Errorf("line %d: a key stands there twice, or --- is missing between two objects", child.Line)
-			}
-			seen[child.Value] = true
-		}
-		if err := unique(child); err != nil {
-			return err
-		}
-	}
-	return nil
+	return existing, nil
 }
 
 func (e *Existing) add(n Names, node *yaml.Node) error {
@@ -139,7 +99,7 @@ func (e *Existing) add(n Names, node *yaml.Node) error {
 		return fmt.Errorf("line %d: is encrypted with SOPS: decrypt it first", node.Line)
 	}
 	switch kind := krm.Text(obj, "kind"); kind {
-	case "List", "SecretList", "ConfigMapList":
+	case "SecretList", "ConfigMapList":
 		for _, item := range krm.Elements(obj, "items") {
 			if err := e.add(n, item); err != nil {
 				return err
