@@ -352,6 +352,9 @@ func TestSecretsErrors(t *testing.T) {
 			"  error: Secret harbor-redis: is ignored: it is in namespace harbor, not in other\n"},
 		{"a: *" + givenRedis, []string{"--from", "-"}, "krmfn: --from: standard input: reading YAML: there is an alias without its anchor: a value that begins with * has to be in quotes\n"},
 		{"", []string{"--harbor-cfg", file("bad.cfg", givenLDAP)}, "krmfn: --harbor-cfg: line 1 is not key = value\n"},
+		{"", []string{"--harbor-cfg", file("padded.cfg", "db_password  "+givenDatabase+"==\n")}, "krmfn: --harbor-cfg: line 1 is not key = value\n"},
+		{"", []string{"--cephfs-user", "a b", "--cephfs-key-from", "file:" + file("ceph.key", "AQBSdFhYAAAAABAAxxxxxxxxxxxxxxxxxxxxxx==")}, "krmfn secrets:\n" +
+			"  error: Secret csi-cephfs-secret userID: is not the name of a CephFS user, want letters, digits, _, - and .\n"},
 		{"", []string{"--harbor-cfg", dir + "/nowhere"}, "krmfn: --harbor-cfg: reading " + dir + "/nowhere: no such file or directory\n"},
 		{"", []string{"--harbor-cfg", file("empty.cfg", "secretkey_path = "+dir+"/empty-key")}, "krmfn secrets:\n" +
 			"  error: Secret harbor-secrets SECRET_KEY: has 0 characters, want 16\n"},
@@ -366,7 +369,7 @@ func TestSecretsErrors(t *testing.T) {
 		{changed(token["SECRET_KEY"], "short-"+givenKey), []string{"--from", "-"}, "krmfn secrets:\n" +
 			"  error: Secret harbor-secrets SECRET_KEY: has 22 characters, want 16\n"},
 		{strings.Replace(made, "password: ", "password: ?", 1), []string{"--from", "-"}, "krmfn secrets:\n" +
-			"  error: Secret harbor-database password: is no base64: put plain text under stringData\n"},
+			"  error: Secret harbor-database password: is not base64: put plain text under stringData\n"},
 	} {
 		_, stderr, exit := runSecrets(t, c.stdin, c.args...)
 		if stderr != c.want || exit != 1 {
@@ -378,15 +381,23 @@ func TestSecretsErrors(t *testing.T) {
 	harbor, _, _ := strings.Cut(made, "---\n")
 	_, stderr, exit := runSecrets(t, harbor, "--from", "-")
 	if want := "krmfn secrets:\n" +
-		"  info: Secret harbor-database password: is missing, a new one is made\n" +
-		"  info: Secret harbor-redis password: is missing, a new one is made\n"; stderr != want || exit != 0 {
+		"  info: Secret harbor-database password: is missing, so a new one is made\n" +
+		"  info: Secret harbor-redis password: is missing, so a new one is made\n"; stderr != want || exit != 0 {
 		t.Errorf("exit status %d\n%s", exit, stderr)
 	}
 	cfg := file("harbor.cfg", "secretkey_path = /nowhere\nharbor_admin_password = "+"Harbor12345\n")
 	_, stderr, exit = runSecrets(t, "", "--harbor-cfg", cfg, "--token-key", key)
 	if want := "krmfn secrets:\n" +
 		"  warning: Secret harbor-secrets SECRET_KEY: is not in /nowhere/secretkey (secretkey_path of harbor.cfg): a Harbor that ran before has it elsewhere, and cannot decrypt what it stored with another one\n" +
-		"  warning: Secret harbor-secrets HARBOR_ADMIN_PASSWORD: is a value that everybody knows\n"; stderr != want || exit != 0 {
+		"  warning: Secret harbor-secrets HARBOR_ADMIN_PASSWORD: is a well-known default, which everybody can look up\n"; stderr != want || exit != 0 {
+		t.Errorf("exit status %d\n%s", exit, stderr)
+	}
+
+	// A misspelled key is no reason to make another password unseen.
+	cfg = file("misspelled.cfg", "db_pasword = "+givenDatabase+"\n")
+	_, stderr, exit = runSecrets(t, "", "--harbor-cfg", cfg, "--token-key", key)
+	if want := "krmfn secrets:\n" +
+		"  warning: harbor.cfg line 1: db_pasword is not a key of harbor.cfg, did you mean db_password?\n"; stderr != want || exit != 0 {
 		t.Errorf("exit status %d\n%s", exit, stderr)
 	}
 }
@@ -408,7 +419,7 @@ func TestSecretsCheck(t *testing.T) {
 		{"", []string{bad, good}, bad + ": error: Secret harbor-redis password: holds a line break or another control character, as from echo without -n\n", 1},
 		{strings.ReplaceAll(made, "harbor-secrets", "mine"), []string{"--name", "mine", "-"}, "ok: mine, harbor-database, harbor-redis, csi-cephfs-secret\n", 0},
 		{"", []string{"-"}, "standard input: error: holds no Secret that is known\n", 1},
-		{"kind: Secret\nmetadata: {name: other}\n", []string{"-"}, "standard input: warning: Secret other: is not checked: it is none of harbor-secrets, harbor-database, harbor-redis, csi-cephfs-secret, ceph-secret\n" +
+		{"kind: Secret\nmetadata: {name: other}\n", []string{"-"}, "standard input: warning: Secret other: is not checked: it is not one of harbor-secrets, harbor-database, harbor-redis, csi-cephfs-secret, ceph-secret\n" +
 			"standard input: error: holds no Secret that is known\n", 1},
 		{"a: 'x", []string{"-"}, "standard input: error: reading YAML: line 1: found unexpected end of stream\n", 1},
 	} {

@@ -16,8 +16,9 @@ import (
 // certificate. Empty passwords do not count.
 //
 // read reads a file that harbor.cfg names. A secret key that does not exist is
-// no error, since harbor.cfg names one before Harbor was ever started: the
-// findings are for Request.IfMade.
+// no error, since harbor.cfg names one before Harbor was ever started. Nor is a
+// key that harbor.cfg does not have, such as a misspelled db_password. The
+// findings about both are for Request.IfMade.
 func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Value, Findings, error) {
 	cfg, errs := harbor.ParseCfg(text)
 	if len(errs) > 0 {
@@ -43,6 +44,11 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 	}
 
 	var found Findings
+	for _, e := range cfg {
+		if _, known := e.Key(); !known {
+			found.add(framework.Warning, "", "", "harbor.cfg line %d: %s", e.Line, e.Unknown())
+		}
+	}
 	if folder := get("secretkey_path"); folder != "" {
 		file := path.Join(folder, "secretkey")
 		content, err := read(file)

@@ -11,6 +11,8 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // Keys of the Secrets: the contract with move-secrets and use-cephfs.
@@ -70,7 +72,7 @@ func (n Names) specs() []spec {
 			{name: Password, random: password, rules: []rule{noPassword, noComma, oneLine, noSpace, unknown, atLeast(8)}},
 		}},
 		{name: n.CephFS, namespace: n.CephFSNamespace, optional: true, keys: []key{
-			{name: CephFSUserID, rules: []rule{notEmpty, oneLine, noSpace, noClient}, hint: "--cephfs-user"},
+			{name: CephFSUserID, rules: []rule{notEmpty, noClient, identifier}, hint: "--cephfs-user"},
 			{name: CephFSUserKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
 		}},
 		{name: CephFSInTree, namespace: n.Namespace, optional: true, keys: []key{
@@ -160,7 +162,7 @@ var (
 		return strings.ContainsFunc(v, unicode.IsControl)
 	})
 	noSpace = warningIf("has a space at the beginning or the end", func(v string) bool { return strings.TrimSpace(v) != v })
-	unknown = warningIf("is a value that everybody knows", func(v string) bool { return slices.Contains(wellKnown, v) })
+	unknown = warningIf("is a well-known default, which everybody can look up", func(v string) bool { return slices.Contains(wellKnown, v) })
 
 	// The key of AES that the ui, the adminserver and the jobservice encrypt
 	// passwords with (Harbor v1.2.0, make/prepare: get_secret_key).
@@ -177,7 +179,7 @@ var (
 
 	// The adminserver takes any first password, the portal and the API none
 	// that breaks this rule (Harbor v1.2.0, src/ui/api/user.go: 8, 20).
-	portal = warningIf("is none that Harbor's portal would take: 8 to 20 characters, upper case, lower case and a digit", func(v string) bool {
+	portal = warningIf("would be refused by Harbor's portal, which wants 8 to 20 characters with upper case, lower case and a digit", func(v string) bool {
 		return len(v) < 8 || len(v) > 20 || !strings.ContainsFunc(v, unicode.IsUpper) ||
 			!strings.ContainsFunc(v, unicode.IsLower) || !strings.ContainsFunc(v, unicode.IsDigit)
 	})
@@ -187,19 +189,22 @@ var (
 
 	// ui and jobservice show each other these secrets in a cookie (Harbor v1.2.0,
 	// models.UISecretCookie), from which Go drops such characters.
-	cookie = errorIf("holds a character that a cookie cannot carry: take letters and digits", func(v string) bool {
+	cookie = errorIf("holds a character that a cookie cannot carry: use letters and digits", func(v string) bool {
 		return strings.ContainsFunc(v, func(r rune) bool { return r > '~' || strings.ContainsRune(`";\`, r) })
 	})
 
 	// The registry reads the variable as YAML (distribution v2.6.2,
 	// configuration/parser.go).
-	plainYAML = errorIf("is none that the registry can read: to YAML it is something else than text", func(v string) bool {
+	plainYAML = errorIf("cannot be read by the registry: YAML takes it for something other than text", func(v string) bool {
 		var text string
 		return yaml.Unmarshal([]byte(v), &text) != nil || text != v
 	})
 
+	identifier = errorIf("is not the name of a CephFS user, want letters, digits, _, - and .", func(v string) bool {
+		return krm.CheckIdentifier("", v) != nil
+	})
 	noClient = errorIf("begins with client., which the driver adds itself", func(v string) bool { return strings.HasPrefix(v, "client.") })
-	cephKey  = errorIf("is no key of Ceph, want what ceph auth get-key client.USER prints", func(v string) bool { return !isCephKey(v) })
+	cephKey  = errorIf("is not a key of Ceph, want what ceph auth get-key client.USER prints", func(v string) bool { return !isCephKey(v) })
 )
 
 func isEmpty(v string) bool { return v == "" }

@@ -48,7 +48,7 @@ func parseCerts(text string) (certs []*x509.Certificate, why string) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, "is damaged: it is no certificate"
+			return nil, "is damaged: it is not a certificate"
 		}
 		certs = append(certs, cert)
 	}
@@ -72,7 +72,7 @@ func checkTokens(s Secret, now time.Time, found *Findings) {
 		found.add(framework.Error, s.Name, TokenKey, "%v", err)
 	}
 	if key != nil && key.N.BitLen() < 2048 {
-		found.add(framework.Warning, s.Name, TokenKey, "has %d bits, want 2048 at least", key.N.BitLen())
+		found.add(framework.Warning, s.Name, TokenKey, "has %d bits, want at least 2048", key.N.BitLen())
 	}
 	text, hasCert := s.Data[TokenCert]
 	if !hasCert {
@@ -126,7 +126,7 @@ func checkValidity(secret, key string, cert *x509.Certificate, now time.Time, ad
 	case now.After(cert.NotAfter):
 		found.add(framework.Error, secret, key, "expired on %s%s", cert.NotAfter.Format(day), advice)
 	case now.Before(cert.NotBefore):
-		found.add(framework.Warning, secret, key, "is valid from %s only", cert.NotBefore.Format(day))
+		found.add(framework.Warning, secret, key, "is not valid before %s", cert.NotBefore.Format(day))
 	case cert.NotAfter.Sub(now) < warnBefore:
 		found.add(framework.Warning, secret, key, "expires on %s%s", cert.NotAfter.Format(day), advice)
 	}

@@ -136,7 +136,8 @@ type Request struct {
 	Names    Names
 	Existing Existing
 	Given    []Value
-	// IfMade are findings about keys, told for those that have to be made.
+	// IfMade are findings about keys, reported for those that have to be made,
+	// and such as are about no key, always reported.
 	IfMade Findings
 }
 
@@ -159,6 +160,11 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 	r.tellIgnored(&found)
 	if found.Failed() {
 		return nil, found, nil
+	}
+	for _, f := range r.IfMade {
+		if f.Key == "" {
+			found = append(found, f)
+		}
 	}
 	var made []Secret
 	for _, spec := range r.Names.specs() {
@@ -216,7 +222,7 @@ func (r Request) collect(spec spec, found *Findings) Secret {
 			continue
 		}
 		if twice {
-			found.add(framework.Error, s.Name, "", "is there twice")
+			found.add(framework.Error, s.Name, "", "appears twice")
 			continue
 		}
 		twice = true
@@ -272,7 +278,7 @@ func (m Maker) complete(spec spec, s Secret) (made []string, err error) {
 // tell says which keys were made, unless all of Harbor is new.
 func (r Request) tell(secret string, made []string, found *Findings) {
 	for _, f := range r.IfMade {
-		if f.Secret == secret && slices.Contains(made, f.Key) {
+		if f.Secret == secret && f.Key != "" && slices.Contains(made, f.Key) {
 			*found = append(*found, f)
 		}
 	}
@@ -280,7 +286,7 @@ func (r Request) tell(secret string, made []string, found *Findings) {
 		return
 	}
 	for _, k := range made {
-		found.add(framework.Info, secret, k, "is missing, a new one is made")
+		found.add(framework.Info, secret, k, "is missing, so a new one is made")
 	}
 }
 
@@ -313,7 +319,7 @@ func Check(n Names, all []Secret, now time.Time) (checked []string, found Findin
 	for _, s := range all {
 		i := slices.IndexFunc(specs, func(spec spec) bool { return spec.name == s.Name })
 		if i < 0 {
-			found.add(framework.Warning, s.Name, "", "is not checked: it is none of %s", strings.Join(n.all(), ", "))
+			found.add(framework.Warning, s.Name, "", "is not checked: it is not one of %s", strings.Join(n.all(), ", "))
 			continue
 		}
 		checked = append(checked, s.Name)

@@ -220,7 +220,7 @@ func TestKeep(t *testing.T) {
 				}
 			}
 			all, found := mustMake(t, Request{Names: names, Existing: Existing{Secrets: existing}})
-			if len(found) != 1 || found[0].String() != "info: Secret "+s.Name+" "+k+": is missing, a new one is made" {
+			if len(found) != 1 || found[0].String() != "info: Secret "+s.Name+" "+k+": is missing, so a new one is made" {
 				t.Errorf("%s %s: %v", s.Name, k, found)
 			}
 			ignore := cmpopts.IgnoreMapEntries(func(key, _ string) bool { return key == k })
@@ -255,7 +255,7 @@ func TestMakeFindings(t *testing.T) {
 		}, nil},
 		"there twice": {func(r *Request) {
 			r.Existing.Secrets = append(r.Existing.Secrets, r.Existing.Secrets[1])
-		}, []string{"error: Secret harbor-database: is there twice"}},
+		}, []string{"error: Secret harbor-database: appears twice"}},
 		"PKCS#8": {func(r *Request) {
 			r.Existing.Secrets[0].Data[TokenKey] = toPKCS8(t, r.Existing.Secrets[0].Data[TokenKey])
 		}, []string{"info: Secret harbor-secrets private_key.pem: is converted from PKCS#8 to PKCS#1, which Harbor's token service needs: it is the same key"}},
@@ -266,7 +266,7 @@ func TestMakeFindings(t *testing.T) {
 		"unusable": {func(r *Request) { r.Existing.Secrets[0].Data[SecretKey] = "fifteen-letters\n\n" },
 			[]string{"error: Secret harbor-secrets SECRET_KEY: has 17 characters, want 16 (a line break at the end counts)"}},
 		"weak": {func(r *Request) { r.Existing.Secrets[0].Data[AdminPassword] = "admin" },
-			[]string{"warning: Secret harbor-secrets HARBOR_ADMIN_PASSWORD: is none that Harbor's portal would take: 8 to 20 characters, upper case, lower case and a digit"}},
+			[]string{"warning: Secret harbor-secrets HARBOR_ADMIN_PASSWORD: would be refused by Harbor's portal, which wants 8 to 20 characters with upper case, lower case and a digit"}},
 		"other Secret": {func(r *Request) { r.Existing.Secrets = append(r.Existing.Secrets, Secret{Name: "other"}) },
 			[]string{"warning: Secret other: is ignored: it is none of harbor-secrets, harbor-database, harbor-redis, csi-cephfs-secret, ceph-secret"}},
 		"other namespace": {func(r *Request) { r.Existing.Secrets[3].Namespace = "rook-ceph" },
@@ -283,7 +283,7 @@ func TestMakeFindings(t *testing.T) {
 			r.IfMade.add("warning", "harbor-secrets", SecretKey, "said")
 			r.IfMade.add("warning", "harbor-database", Password, "not said")
 			delete(r.Existing.Secrets[0].Data, SecretKey)
-		}, []string{"warning: Secret harbor-secrets SECRET_KEY: said", "info: Secret harbor-secrets SECRET_KEY: is missing, a new one is made"}},
+		}, []string{"warning: Secret harbor-secrets SECRET_KEY: said", "info: Secret harbor-secrets SECRET_KEY: is missing, so a new one is made"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Request{Names: names, Existing: Existing{Secrets: complete(t)}}
@@ -354,14 +354,14 @@ func TestCheck(t *testing.T) {
 		"good":                  {0, nil, ""},
 		"missing":               {0, map[string]string{UISecret: missing}, "error: UI_SECRET: is missing"},
 		"empty":                 {0, map[string]string{HTTPSecret: ""}, "error: HTTP_SECRET: is empty"},
-		"no cookie":             {0, map[string]string{UISecret: "some;secret-of-the-ui"}, "error: UI_SECRET: holds a character that a cookie cannot carry: take letters and digits"},
-		"no cookie either":      {0, map[string]string{JobserviceSecret: "sécret-of-the-jobservice"}, "error: JOBSERVICE_SECRET: holds a character that a cookie cannot carry: take letters and digits"},
+		"no cookie":             {0, map[string]string{UISecret: "some;secret-of-the-ui"}, "error: UI_SECRET: holds a character that a cookie cannot carry: use letters and digits"},
+		"no cookie either":      {0, map[string]string{JobserviceSecret: "sécret-of-the-jobservice"}, "error: JOBSERVICE_SECRET: holds a character that a cookie cannot carry: use letters and digits"},
 		"cookie":                {0, map[string]string{UISecret: "!#$%&'()*+-./:<=>?@[]^_`{|}~"}, ""},
-		"YAML":                  {0, map[string]string{HTTPSecret: "some #secret-of-the-registry"}, "error: HTTP_SECRET: is none that the registry can read: to YAML it is something else than text"},
-		"YAML that is no text":  {0, map[string]string{HTTPSecret: "{some-secret-of-the-registry"}, "error: HTTP_SECRET: is none that the registry can read: to YAML it is something else than text"},
+		"YAML":                  {0, map[string]string{HTTPSecret: "some #secret-of-the-registry"}, "error: HTTP_SECRET: cannot be read by the registry: YAML takes it for something other than text"},
+		"YAML that is no text":  {0, map[string]string{HTTPSecret: "{some-secret-of-the-registry"}, "error: HTTP_SECRET: cannot be read by the registry: YAML takes it for something other than text"},
 		"YAML and a number":     {0, map[string]string{HTTPSecret: "1234567890123456"}, ""},
 		"short secret":          {0, map[string]string{JobserviceSecret: "abc"}, "warning: JOBSERVICE_SECRET: is shorter than 16 characters"},
-		"placeholder":           {0, map[string]string{SecretKey: "CHANGE-ME-PLEASE"}, "warning: SECRET_KEY: is a value that everybody knows"},
+		"placeholder":           {0, map[string]string{SecretKey: "CHANGE-ME-PLEASE"}, "warning: SECRET_KEY: is a well-known default, which everybody can look up"},
 		"15 characters":         {0, map[string]string{SecretKey: "123456789012345"}, "error: SECRET_KEY: has 15 characters, want 16"},
 		"line break":            {0, map[string]string{EmailPassword: "some-password\n"}, "error: EMAIL_PWD: holds a line break or another control character, as from echo without -n"},
 		"space":                 {0, map[string]string{LDAPPassword: "some-password "}, "warning: LDAP_SEARCH_PWD: has a space at the beginning or the end"},
@@ -370,8 +370,8 @@ func TestCheck(t *testing.T) {
 		"comma":                 {2, map[string]string{Password: "some,password"}, "error: password: holds a comma, which separates the parts of _REDIS_URL"},
 		"Redis without":         {2, map[string]string{Password: ""}, "warning: password: is empty: that is for a Redis without password"},
 		"client.":               {3, map[string]string{CephFSUserID: "client.harbor"}, "error: userID: begins with client., which the driver adds itself"},
-		"keyring":               {3, map[string]string{CephFSUserKey: "[client.harbor]\n\tkey = AQ==\n"}, "error: userKey: is no key of Ceph, want what ceph auth get-key client.USER prints"},
-		"short key of Ceph":     {4, map[string]string{CephFSKey: "AQ=="}, "error: key: is no key of Ceph, want what ceph auth get-key client.USER prints"},
+		"keyring":               {3, map[string]string{CephFSUserKey: "[client.harbor]\n\tkey = AQ==\n"}, "error: userKey: is not a key of Ceph, want what ceph auth get-key client.USER prints"},
+		"short key of Ceph":     {4, map[string]string{CephFSKey: "AQ=="}, "error: key: is not a key of Ceph, want what ceph auth get-key client.USER prints"},
 		"no PEM":                {0, map[string]string{TokenKey: "key"}, "error: private_key.pem: is no PEM file"},
 		"PKCS#8":                {0, map[string]string{TokenKey: toPKCS8(t, good[TokenKey])}, "error: private_key.pem: is PKCS#8 (BEGIN PRIVATE KEY), and Harbor's token service reads nothing but PKCS#1 (BEGIN RSA PRIVATE KEY): krmfn secrets --from converts it"},
 		"EC":                    {0, map[string]string{TokenKey: ec}, "error: private_key.pem: is an EC key, Harbor signs with RSA"},
@@ -384,9 +384,9 @@ func TestCheck(t *testing.T) {
 		"expired":               {0, map[string]string{TokenCert: certAt(good[TokenKey], now.AddDate(-10, 0, -1))}, "error: root.crt: expired on 2026-11-23: leave it out, and krmfn secrets makes a new one for the key"},
 		"expires":               {0, map[string]string{TokenCert: certAt(good[TokenKey], now.AddDate(-10, 0, 89))}, "warning: root.crt: expires on 2027-02-21: leave it out, and krmfn secrets makes a new one for the key"},
 		"does not expire soon":  {0, map[string]string{TokenCert: certAt(good[TokenKey], now.AddDate(-10, 0, 91))}, ""},
-		"not yet":               {0, map[string]string{TokenCert: certAt(good[TokenKey], now.AddDate(0, 0, 1))}, "warning: root.crt: is valid from 2026-11-25 only"},
+		"not yet":               {0, map[string]string{TokenCert: certAt(good[TokenKey], now.AddDate(0, 0, 1))}, "warning: root.crt: is not valid before 2026-11-25"},
 		"no certificate":        {0, map[string]string{TokenCert: good[TokenKey]}, "error: root.crt: holds no PEM block of type CERTIFICATE"},
-		"damaged certificate":   {0, map[string]string{TokenCert: strings.ReplaceAll(ec, "EC PRIVATE KEY", "CERTIFICATE")}, "error: root.crt: is damaged: it is no certificate"},
+		"damaged certificate":   {0, map[string]string{TokenCert: strings.ReplaceAll(ec, "EC PRIVATE KEY", "CERTIFICATE")}, "error: root.crt: is damaged: it is not a certificate"},
 		"https":                 {0, map[string]string{HTTPSKey: toPKCS8(t, good[TokenKey]), HTTPSCert: good[TokenCert]}, ""},
 		"https without key":     {0, map[string]string{HTTPSCert: good[TokenCert]}, "error: https.key: is missing, and https.crt is there"},
 		"https with other key":  {0, map[string]string{HTTPSKey: other, HTTPSCert: good[TokenCert]}, "error: https.key: is not the key of the first certificate in https.crt, or is encrypted or damaged"},
@@ -415,7 +415,7 @@ func TestCheck(t *testing.T) {
 
 	small := Maker{Random: rand.Reader, Now: func() time.Time { return now }, KeyBits: 1024}
 	_, found, err := small.Make(Request{Names: names})
-	if err != nil || len(found) != 1 || found[0].Message != "has 1024 bits, want 2048 at least" {
+	if err != nil || len(found) != 1 || found[0].Message != "has 1024 bits, want at least 2048" {
 		t.Error(found, err)
 	}
 	checked, found := Check(names, []Secret{{Name: "other"}}, now)

@@ -159,7 +159,7 @@ func readSecret(obj *yaml.RNode) (Secret, error) {
 			text, why := value.Value, ""
 			switch {
 			case !isString(value):
-				why = "is no string: write it in quotes"
+				why = "is not a string: write it in quotes"
 			case field == "data":
 				text, why = decode(text)
 			}
@@ -179,7 +179,7 @@ func readSecret(obj *yaml.RNode) (Secret, error) {
 func decode(text string) (decoded, why string) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return "", "is no base64: put plain text under stringData"
+		return "", "is not base64: put plain text under stringData"
 	}
 	return string(b), ""
 }
@@ -194,12 +194,12 @@ func eachValue(obj *yaml.RNode, field string, f func(k string, value *yaml.Node)
 		return nil
 	}
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: %s is no mapping", node.Line, field)
+		return fmt.Errorf("line %d: %s is not a mapping", node.Line, field)
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		k, value := node.Content[i], node.Content[i+1]
 		if !keyName.MatchString(k.Value) {
-			return fmt.Errorf("line %d: %s holds something that is no key", k.Line, field)
+			return fmt.Errorf("line %d: %s holds something that is not a key", k.Line, field)
 		}
 		if value.ShortTag() == yaml.NodeTagNull {
 			value = &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString}

@@ -66,12 +66,12 @@ func TestReadForms(t *testing.T) {
 // manifest. hunter2 stands for a password: no message shows it.
 func TestReadFaults(t *testing.T) {
 	for text, want := range map[string]string{
-		"data: {password: hunter2}":                                 "is no base64: put plain text under stringData",
-		"data: {password: 12345678}":                                "is no string: write it in quotes",
-		"stringData: {password: 12345678}":                          "is no string: write it in quotes",
-		"stringData: {password: yes}":                               "is no string: write it in quotes",
-		"stringData: {password: [hunter2]}":                         "is no string: write it in quotes",
-		"data: {password: aHVudGVyMg==}\nstringData: {password: 7}": "is no string: write it in quotes",
+		"data: {password: hunter2}":                                 "is not base64: put plain text under stringData",
+		"data: {password: 12345678}":                                "is not a string: write it in quotes",
+		"stringData: {password: 12345678}":                          "is not a string: write it in quotes",
+		"stringData: {password: yes}":                               "is not a string: write it in quotes",
+		"stringData: {password: [hunter2]}":                         "is not a string: write it in quotes",
+		"data: {password: aHVudGVyMg==}\nstringData: {password: 7}": "is not a string: write it in quotes",
 		"data: {password: null}":                                    "is empty: that is for a Redis without password",
 		"data:":                                                     "is missing",
 	} {
@@ -92,12 +92,12 @@ func TestReadFaults(t *testing.T) {
 		"password: *hunter2":                                                   "reading YAML: there is an alias without its anchor: a value that begins with * has to be in quotes",
 		"a: b\npassword: 'hunter2":                                             "reading YAML: line 2: found unexpected end of stream",
 		"kind: Secret\ndata: {}":                                               "line 1: a Secret has no metadata.name",
-		"kind: Secret\nmetadata: {name: a}\ndata: hunter2":                     "Secret a: line 3: data is no mapping",
-		"kind: Secret\nmetadata: {name: a}\ndata: {password hunter2: }":        "Secret a: line 3: data holds something that is no key",
+		"kind: Secret\nmetadata: {name: a}\ndata: hunter2":                     "Secret a: line 3: data is not a mapping",
+		"kind: Secret\nmetadata: {name: a}\ndata: {password hunter2: }":        "Secret a: line 3: data holds something that is not a key",
 		"kind: Secret\nmetadata: {name: a}\ndata: {password: x, password: y}":  "line 3: this key is in line 3 already, or --- is missing between two objects",
 		"kind: Secret\nmetadata: {name: a}\nkind: Secret\nmetadata: {name: b}": "line 3: this key is in line 1 already, or --- is missing between two objects",
 		"kind: Secret\nmetadata: {name: a}\nsops: {}":                          "line 1: is encrypted with SOPS: decrypt it first",
-		"kind: ConfigMap\nmetadata: {name: a}\ndata: [hunter2]":                "line 3: data is no mapping",
+		"kind: ConfigMap\nmetadata: {name: a}\ndata: [hunter2]":                "line 3: data is not a mapping",
 		"kind: List\nitems: [{kind: Secret}]":                                  "line 2: a Secret has no metadata.name",
 	} {
 		_, err := Read(names, []byte(text))
