@@ -89,6 +89,7 @@ func TestDatabaseFails(t *testing.T) {
 		{"", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
 		{"kind: HarborHA", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
 		{"a: [", "standard input: ", []string{"--config", "-"}},
+		{"kind: HarborHA\nspec: {database: {password: {value: *secret}}}", "standard input: reading YAML: ", []string{"--config", "-"}},
 		{"SELECT 'a", "standard input: the dump is cut off: it ends within quotes begun in line 1", []string{"--database", "a", "--dump", "-"}},
 	} {
 		out, stderr, exit := krmfn(test.stdin, append([]string{"database"}, test.args...)...)
