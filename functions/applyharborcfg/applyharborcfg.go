@@ -229,7 +229,7 @@ func (j *job) setVariable(component, variable string, e harbor.CfgEntry) error {
 	}
 	key, _ := e.Key()
 	for _, c := range components {
-		if key.Secret && c.FromSecret(variable) {
+		if key.Secret && c.FromSecret(j.list, variable) {
 			continue
 		}
 		if err := c.SetVariable(j.list, variable, e.Value, key.Secret); err != nil {
@@ -260,7 +260,7 @@ func (j *job) setJobWorkers(e harbor.CfgEntry) error {
 func (j *job) setMail(key harbor.CfgKey, e harbor.CfgEntry) error {
 	if key.Secret {
 		servers, err := harbor.Find(j.list, harbor.AdminServer)
-		if err != nil || servers[0].FromSecret(key.Variable) {
+		if err != nil || servers[0].FromSecret(j.list, key.Variable) {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package validateha
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -11,89 +10,56 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
-)
-
-// sensitive are the variables and files that nobody else may see. The keys of
-// ConfigMaps are often called the same.
-var (
-	sensitive = []string{"UI_SECRET", "JOBSERVICE_SECRET", "SECRET_KEY", "HARBOR_ADMIN_PASSWORD", "LDAP_SEARCH_PWD",
-		"EMAIL_PWD", "MYSQL_PWD", "MYSQL_ROOT_PASSWORD", "CLAIR_DB_PASSWORD", "UAA_CLIENTSECRET", "REGISTRY_HTTP_SECRET", harbor.RedisPassword}
-	// The certificates are no secrets, but have to be filled in too.
-	sensitiveFiles = map[string]bool{"key": true, path.Base(harbor.TokenKeyFile): true, "https.key": true,
-		"root.crt": false, "https.crt": false}
 )
 
 // exposed are the values of an object that are secret, or to be filled in, by
-// key.
+// what they are called there.
 type exposed struct{ secrets, placeholders map[string]bool }
 
 // checkOpen reports secrets that stand in ConfigMaps and pods, and placeholders.
 func checkOpen(p *pass) {
 	found, order := map[*yaml.RNode]exposed{}, []*yaml.RNode{}
-	add := func(obj *yaml.RNode, key, value string, isSecret bool) {
-		value = strings.TrimSpace(value)
-		if obj == nil || value == "" || !isSecret && !harbor.Placeholder(value) {
-			return
+	for _, v := range p.secrets() {
+		value := strings.TrimSpace(v.Value.Text)
+		placeholder, open := harbor.Placeholder(value), v.Open() && !v.Public()
+		if v.Object == nil || value == "" || isKnownHTTPSecret(v) || !placeholder && !open {
+			continue
 		}
-		if _, known := found[obj]; !known {
-			found[obj], order = exposed{map[string]bool{}, map[string]bool{}}, append(order, obj)
+		if _, known := found[v.Object]; !known {
+			found[v.Object], order = exposed{map[string]bool{}, map[string]bool{}}, append(order, v.Object)
 		}
-		if harbor.Placeholder(value) {
-			found[obj].placeholders[key] = true
+		if placeholder {
+			found[v.Object].placeholders[v.Name] = true
 		}
-		if isSecret && obj.GetKind() != "Secret" {
-			found[obj].secrets[key] = true
+		if open {
+			found[v.Object].secrets[v.Name] = true
 		}
-	}
-	for _, c := range p.parts {
-		openVariables(p, c, add)
-		openFiles(p, c, add)
 	}
 	for _, obj := range order {
 		reportOpen(p, obj, found[obj])
 	}
-}
-
-// addSecret takes note of a value of an object.
-type addSecret func(obj *yaml.RNode, key, value string, isSecret bool)
-
-func openVariables(p *pass, c *part, add addSecret) {
-	env := c.env
-	for _, name := range slices.Concat(sensitive, []string{harbor.RedisURL}) {
-		v, ok := env.Get(name)
-		if name == harbor.RedisURL {
-			s, _ := harbor.ParseSession(v.Text, kube.Hidden)
-			v.Text = unresolved.ReplaceAllString(s.Password, "")
-		}
-		switch {
-		case !ok || strings.Contains(v.Text, kube.Hidden):
-		case v.Source.Object != nil:
-			add(v.Source.Object, v.Source.Key, v.Text, true)
-		case v.Source.Name == "" && !v.Secret:
-			add(c.RNode, name, v.Text, true)
-		}
-	}
-	for _, name := range c.ConfigMaps(p.list) {
-		// Upstream's ConfigMaps hold some that nobody reads.
-		configMap := kube.Find(p.list, "ConfigMap", c.GetNamespace(), name)
-		for _, key := range sensitive {
-			if configMap != nil {
-				add(configMap, key, krm.Text(configMap, "data", key), true)
-			}
-		}
+	for _, a := range harbor.AppliedSecrets(p.list) {
+		p.warn(a.Object, krm.Path{"metadata", "annotations", harbor.LastApplied},
+			"shows %s as they were applied: take the annotation away (move-secrets)", strings.Join(slices.Sorted(slices.Values(a.Names)), ", "))
 	}
 }
 
-func openFiles(p *pass, c *part, add addSecret) {
-	if c.Name() == harbor.Nginx && !harbor.ReadsHTTPSKey(c.nginx.Directives) {
-		return // the files are not read
-	}
-	for _, d := range c.Delivered(p.list) {
-		if isSecret, known := sensitiveFiles[path.Base(d.Path)]; known {
-			add(d.Value.Source.Object, d.Value.Source.Key, d.Value.Text, isSecret)
+// isKnownHTTPSecret says whether the value is upstream's http.secret, of which L05
+// tells.
+func isKnownHTTPSecret(v harbor.SecretValue) bool {
+	return v.Key == harbor.HTTPSecret && v.Place.Field != nil && v.Value.Text == "placeholder"
+}
+
+// secrets are those of all parts, but for files that nginx does not read without
+// https.
+func (p *pass) secrets() []harbor.SecretValue {
+	var all []harbor.SecretValue
+	for _, c := range p.parts {
+		if c.nginx == nil || harbor.ReadsHTTPSKey(c.nginx.Directives) {
+			all = append(all, c.Harbor.SecretsOf(c.Component)...)
 		}
 	}
+	return all
 }
 
 // reportOpen says what is wrong with the values of an object, in one finding.

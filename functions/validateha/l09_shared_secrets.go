@@ -22,16 +22,15 @@ var sharedSecrets = Rule{
 	Of:     old,
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.AdminServer) {
-			for _, name := range []string{"UI_SECRET", "JOBSERVICE_SECRET"} {
-				checkSame(p, c, name, func(c *part) (secret, bool) { return secretVariable(p, c, name) })
+			for _, use := range c.Harbor.Secrets {
+				if use.Shared && len(use.Settings) > 1 {
+					checkSame(p, c, use)
+				}
 			}
-			checkSame(p, c, secretKeyName, func(c *part) (secret, bool) { return secretKey(p, c) })
 		}
 		checkOpen(p)
 	},
 }
-
-const secretKeyName = "SECRET_KEY"
 
 // secret is a value that several components have to share.
 type secret struct {
@@ -41,32 +40,40 @@ type secret struct {
 }
 
 // checkSame compares what the components beside an adminserver have.
-func checkSame(p *pass, adminserver *part, name string, read func(*part) (secret, bool)) {
+func checkSame(p *pass, adminserver *part, use harbor.SecretUse) {
 	var all []secret
-	for _, component := range []string{harbor.AdminServer, harbor.UI, harbor.JobService} {
-		for _, c := range p.beside(adminserver, component) {
-			if s, ok := read(c); ok {
+	for _, setting := range use.Settings {
+		for _, c := range p.beside(adminserver, setting.Of) {
+			if s, ok := read(p, c, setting.Places[0]); ok {
 				all = append(all, s)
 			}
 		}
 	}
 	for i, s := range all {
 		first := all[0]
-		if name == secretKeyName && !slices.ContainsFunc(all[:i], func(t secret) bool { return t.Source.Same(s.Source) }) {
-			checkSize(p, s)
+		if use.Form == harbor.AESKey && !slices.ContainsFunc(all[:i], func(t secret) bool { return t.Source.Same(s.Source) }) {
+			checkSize(p, use.Key, s)
 		}
 		switch {
 		case i == 0 || s.Source.Same(first.Source):
 		case s.Known && first.Known && s.Text != first.Text:
 			p.error(s.Object, s.Path,
 				"%s of the %s differs from that of the %s: they refuse each other, or cannot decrypt what the other one stored",
-				name, s.component.Name(), first.component.Name())
+				use.Key, s.component.Name(), first.component.Name())
 		case !s.Known || !first.Known:
 			p.note(s.Object, s.Path,
 				"%s cannot be seen: check that %s of the %s and of the %s are equal",
-				sources(slices.Concat(s.Unseen, first.Unseen)), name, s.component.Name(), first.component.Name())
+				sources(slices.Concat(s.Unseen, first.Unseen)), use.Key, s.component.Name(), first.component.Name())
 		}
 	}
+}
+
+// read reads a secret from a variable or a file; it is false when it is reported.
+func read(p *pass, c *part, place harbor.Place) (secret, bool) {
+	if place.Variable != "" {
+		return secretVariable(p, c, place.Variable)
+	}
+	return secretKey(p, c)
 }
 
 // secretVariable reads a secret from the environment; it is false when it is
@@ -113,8 +120,8 @@ func secretKey(p *pass, c *part) (secret, bool) {
 	return s, true
 }
 
-// checkSize looks at the length of SECRET_KEY, a key of AES.
-func checkSize(p *pass, s secret) {
+// checkSize looks at the length of a key of AES.
+func checkSize(p *pass, name string, s secret) {
 	switch {
 	case !s.Known:
 		p.note(s.Object, s.Path, "%s cannot be seen: check that it has %d characters", sources(s.Unseen), harbor.SecretKeySize)
@@ -124,6 +131,6 @@ func checkSize(p *pass, s secret) {
 			hint = ", the last of them a line break"
 		}
 		p.error(s.Object, s.Path,
-			"%s has %d characters%s, want %d: nothing can be encrypted with it", secretKeyName, len(s.Text), hint, harbor.SecretKeySize)
+			"%s has %d characters%s, want %d: nothing can be encrypted with it", name, len(s.Text), hint, harbor.SecretKeySize)
 	}
 }

@@ -43,3 +43,32 @@ func (c Component) SetAppConf(list *framework.ResourceList, section, name, value
 	}
 	return nil
 }
+
+// iniValue returns a key of a section of an INI file, the last one that is there,
+// and whether there is one. "" is the section before all others.
+func iniValue(text, section, name string) (value string, ok bool) {
+	in := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			in = strings.Trim(line, "[]")
+			continue
+		}
+		key, v, isKey := strings.Cut(line, "=")
+		if isKey && in == section && strings.TrimSpace(key) == name {
+			value, ok = strings.Trim(strings.TrimSpace(v), `"`), true
+		}
+	}
+	return value, ok
+}
+
+// AppConf returns a setting of an app.conf: of the section that runmode names,
+// else of the part before all sections.
+func AppConf(text, name string) string {
+	mode, _ := iniValue(text, "", "runmode")
+	if v, ok := iniValue(text, mode, name); ok {
+		return v
+	}
+	v, _ := iniValue(text, "", name)
+	return v
+}

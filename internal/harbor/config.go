@@ -172,10 +172,10 @@ func (c Component) Value(list *framework.ResourceList, name string) string {
 	return ""
 }
 
-// FromSecret says whether the variable is read from a Secret.
-func (c Component) FromSecret(name string) bool {
-	path, ok := c.Env(name)
-	return ok && krm.Lookup(c.RNode, path.Append("valueFrom", "secretKeyRef")...) != nil
+// FromSecret says whether the variable is read from a Secret, alone or with all
+// others of it.
+func (c Component) FromSecret(list *framework.ResourceList, name string) bool {
+	return c.variable(list, name).Source.Kind == "Secret"
 }
 
 // SetKey sets a key of the component's ConfigMap that is there already.

@@ -65,24 +65,3 @@ var placeholder = regexp.MustCompile(`CHANGE-ME-PLEASE|\{\{.*\}\}`)
 func Placeholder(value string) bool {
 	return !strings.Contains(value, "\n") && placeholder.MatchString(value)
 }
-
-// AppConf returns a setting of an app.conf: of the section that runmode names,
-// else of the part before all sections.
-func AppConf(text, name string) string {
-	section, values := "", map[string]string{}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			section = strings.Trim(line, "[]")
-			continue
-		}
-		key, value, ok := strings.Cut(line, "=")
-		if ok && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, ";") {
-			values[section+"\n"+strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"`)
-		}
-	}
-	if v, ok := values[values["\nrunmode"]+"\n"+name]; ok {
-		return v
-	}
-	return values["\n"+name]
-}

@@ -16,6 +16,7 @@ type layout struct {
 	Endpoint []EndpointUse
 	Redis    []RedisUse
 	Database []DatabaseUse
+	Secrets  []SecretUse
 }
 
 // Call is an address by which a part calls another one.

@@ -12,11 +12,13 @@ import (
 )
 
 // Place is where a program reads one value: an environment variable, a field of a
-// YAML file, a key of an INI file or a directive of an nginx configuration.
+// YAML file, a key of an INI file, a directive of an nginx configuration, or all of
+// a file.
 type Place struct {
 	Variable  string
 	File      string // name of the file, as in File.Name
 	Field     krm.Path
+	Names     bool // the field holds the path of the file that is meant
 	Section   string
 	Key       string
 	Directive string

@@ -1,5 +1,7 @@
 package harbor
 
+import "slices"
+
 // v1 is Harbor 1.2 to 1.5: make/kubernetes, src/ui/config, src/adminserver,
 // src/jobservice/config of Harbor v1.2.0.
 var v1 = layout{
@@ -54,6 +56,49 @@ var v1 = layout{
 		{of(AdminServer, Variable("MYSQL_DATABASE")), DatabaseName},
 		{secret(AdminServer, Variable("MYSQL_PWD")), DatabasePassword},
 	},
+	Secrets: slices.Concat([]SecretUse{
+		{Key: "UI_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("UI_SECRET"))},
+		{Key: "JOBSERVICE_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("JOBSERVICE_SECRET"))},
+		{Key: "SECRET_KEY", Form: AESKey, Shared: true, Settings: byAll(Whole("key")), Unread: byAll(Variable("SECRET_KEY"))},
+		withForm(YAMLText, registrySecret(HTTPSecret, "http", "secret")),
+		{Key: "HARBOR_ADMIN_PASSWORD", Form: AdminPassword, Cfg: "harbor_admin_password",
+			Settings: []Setting{secret(AdminServer, Variable("HARBOR_ADMIN_PASSWORD"))}},
+		{Key: "LDAP_SEARCH_PWD", Form: OptionalPassword, Cfg: "ldap_search_pwd",
+			Settings: []Setting{secret(AdminServer, Variable("LDAP_SEARCH_PWD"))}},
+		// The ui asks the adminserver for its mail settings (src/ui/config).
+		{Key: "EMAIL_PWD", Form: OptionalPassword, Cfg: "email_password",
+			Settings: []Setting{secret(AdminServer, Variable("EMAIL_PWD"))}, Unread: []Setting{secret(UI, Key("app.conf", "mail", "password"))}},
+		{Key: "CLAIR_DB_PASSWORD", Cfg: "clair_db_password", Settings: []Setting{secret(AdminServer, Variable("CLAIR_DB_PASSWORD"))}},
+		{Key: "UAA_CLIENTSECRET", Cfg: "uaa_clientsecret", Settings: []Setting{secret(AdminServer, Variable("UAA_CLIENTSECRET"))}},
+		{Key: SecretPassword, In: DatabaseSecret, Form: DatabasePass, Cfg: "db_password",
+			Settings: []Setting{secret(AdminServer, Variable("MYSQL_PWD")), secret(MySQL, Variable("MYSQL_ROOT_PASSWORD"))}},
+		// Redis holds the place in which it stands together with the address.
+		{Key: SecretPassword, In: RedisSecret, Form: RedisPass, Settings: []Setting{
+			secret(UI, Variable(RedisPassword)), secret(RedisServer, Variable("REDIS_PASSWORD")),
+			secret(Registry, Variable("REGISTRY_REDIS_PASSWORD"), Field(RegistryConfigFile, "redis", "password"))}},
+		{Key: "private_key.pem", Form: TokenKey, Settings: []Setting{secret(UI, Whole("private_key.pem"))}},
+		{Key: "root.crt", Form: TokenCert, Settings: []Setting{
+			of(Registry, Whole("root.crt")), of(Registry, NamedBy(RegistryConfigFile, "auth", "token", "rootcertbundle"))}},
+		{Key: "https.key", Form: TLSKey, Settings: []Setting{secret(Nginx, Whole("https.key"))}},
+		{Key: "https.crt", Form: TLSCert, Settings: []Setting{of(Nginx, Whole("https.crt"))}},
+	},
+		// distribution v2.6.2: registry/storage/driver, docs/configuration.md.
+		registryParameters("s3", "accesskey", "secretkey", "sessiontoken"),
+		registryParameters("s3aws", "accesskey", "secretkey", "sessiontoken"),
+		registryParameters("s3goamz", "accesskey", "secretkey"),
+		registryParameters("azure", "accountkey"),
+		registryParameters("swift", "password", "secretkey", "accesskey"),
+		registryParameters("oss", "accesskeyid", "accesskeysecret"),
+		[]SecretUse{
+			registryKeyFile("storage", "gcs", "keyfile"),
+			registryKeyFile("http", "tls", "key"),
+			registrySecret("", "proxy", "password"),
+			registrySecret("", "reporting", "bugsnag", "apikey"),
+			registrySecret("", "reporting", "newrelic", "licensekey"),
+			// A variable replaces a list as a whole.
+			holding(hasHeaders, registrySecret("", "notifications", "endpoints")),
+			holding(hasMailPassword, registrySecret("", "log", "hooks")),
+		}),
 }
 
 const (

@@ -1,0 +1,354 @@
+package harbor
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// SecretValue is a secret where a part has it.
+type SecretValue struct {
+	SecretUse
+	Component Component
+	Place     Place
+	// Value is the secret alone, and where the text that it stands in comes from.
+	Value kube.Value
+	// Object holds that text: a ConfigMap or a Secret, nil when that is not in the
+	// list, or the workload itself.
+	Object *yaml.RNode
+	// Name is what the text is called in the object: a key or a variable, and
+	// behind it the field of a file.
+	Name string
+	// Read says whether a program reads it.
+	Read bool
+	// Variable goes before the place, where that is a field: the program takes the
+	// secret from it too.
+	Variable string
+	// Leftover says that it is a key of a ConfigMap that the component reads
+	// otherwise: the key is called like a secret variable, and is none.
+	Leftover bool
+}
+
+// Open says whether everybody who can read the manifests can read the value.
+func (v SecretValue) Open() bool {
+	switch {
+	case v.Value.Source.Kind != "":
+		return v.Value.Source.Kind == "ConfigMap"
+	case v.Value.Secret:
+		return false
+	}
+	return v.Value.Text != "" && !strings.Contains(v.Value.Text, kube.Hidden)
+}
+
+// SecretValues returns the secrets of all parts, wherever they stand, in the order
+// of the components and of the table.
+func (h *Harbor) SecretValues() []SecretValue {
+	var all []SecretValue
+	for _, c := range h.Components {
+		all = append(all, h.SecretsOf(c)...)
+	}
+	return all
+}
+
+// SecretsOf returns the secrets of one component.
+func (h *Harbor) SecretsOf(c Component) []SecretValue {
+	f := h.finder(c)
+	for _, use := range h.Secrets {
+		f.settings(use, use.Settings, true)
+		f.settings(use, use.Unread, false)
+	}
+	f.redis(h)
+	f.files(h)
+	f.unread(h)
+	return f.found
+}
+
+func (h *Harbor) finder(c Component) *secretFinder {
+	f := &secretFinder{Component: c, list: h.list, env: c.Environment(h.list), delivered: c.Delivered(h.list)}
+	if c.Name() == Registry {
+		config := c.RegistryConfig(h.list, f.env)
+		f.config = &config
+	}
+	return f
+}
+
+// secretFinder finds the secrets of a component.
+type secretFinder struct {
+	Component
+	list      *framework.ResourceList
+	env       kube.Environment
+	delivered []kube.Delivered
+	config    *RegistryConfig // of a registry
+	found     []SecretValue
+}
+
+func (f *secretFinder) add(v SecretValue) {
+	v.Component, v.Object = f.Component, v.Value.Source.Object
+	if v.Value.Source.Kind == "" {
+		v.Object = f.RNode
+	}
+	if v.Name == "" {
+		v.Name = cmp.Or(v.Value.Source.Key, v.Place.Variable)
+	}
+	f.found = append(f.found, v)
+}
+
+func (f *secretFinder) settings(use SecretUse, all []Setting, read bool) {
+	for _, s := range all {
+		if s.Of == f.Name() {
+			f.setting(use, s, read)
+		}
+	}
+}
+
+// setting looks into the variables and fields that a secret can stand in. The
+// first one that is set is the one that the program reads.
+func (f *secretFinder) setting(use SecretUse, s Setting, read bool) {
+	for _, p := range s.Places {
+		switch {
+		case p.Variable != "":
+			if v, ok := f.variable(use, p.Variable); ok {
+				f.add(SecretValue{SecretUse: use, Place: p, Value: v, Read: read})
+				read = false
+			}
+			read = !f.replaced(use, p.Variable) && read
+		case f.config != nil && p.Field != nil && !p.Names:
+			f.field(SecretValue{SecretUse: use, Place: p, Read: read, Variable: s.Places[0].Variable})
+		case p.Key != "":
+			f.appConf(use, p)
+		}
+	}
+}
+
+// variable returns a variable that is set for certain.
+func (f *secretFinder) variable(use SecretUse, name string) (kube.Value, bool) {
+	v, ok := f.env.Get(name)
+	if !ok || v.Maybe {
+		return v, false
+	}
+	return v, use.Holds == nil || v.Secret || !v.Known || use.holds(parsed(v.Text))
+}
+
+// replaced looks into the variables that replace a whole part of config.yml: one
+// that holds the secret among other settings is a secret as a whole.
+func (f *secretFinder) replaced(use SecretUse, variable string) bool {
+	steps := strings.Split(variable, "_")
+	replaced := false
+	for i := 2; f.config != nil && i < len(steps); i++ {
+		name := strings.Join(steps[:i], "_")
+		v, ok := f.variable(SecretUse{}, name)
+		if !ok {
+			continue
+		}
+		replaced = true
+		inner := parsed(v.Text)
+		for _, step := range steps[i:] {
+			inner = fieldOf(inner, step)
+		}
+		if v.Known && use.holds(inner) {
+			f.add(SecretValue{SecretUse: SecretUse{Key: name}, Place: Place{Variable: name}, Value: v, Read: true})
+		}
+	}
+	return replaced
+}
+
+// fieldOf returns a field of a mapping by its name in capitals.
+func fieldOf(node *yaml.Node, name string) *yaml.Node {
+	for i := 0; node != nil && node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		if strings.EqualFold(node.Content[i].Value, name) {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// parsed reads YAML, nil when it is none.
+func parsed(text string) *yaml.Node {
+	root := &yaml.Node{}
+	if yaml.Unmarshal([]byte(text), root) != nil || len(root.Content) != 1 {
+		return nil
+	}
+	return root.Content[0]
+}
+
+// field looks into the registry's config.yml.
+func (f *secretFinder) field(v SecretValue) {
+	node := f.config.Lookup(v.Place.Field...)
+	if !v.holds(node) {
+		return
+	}
+	v.Value = f.config.Value
+	v.Value.Text = node.Value
+	if node.Kind != yaml.ScalarNode {
+		text, err := yaml.NewRNode(node).String()
+		if err != nil {
+			return
+		}
+		v.Value.Text = text
+	}
+	v.Name = strings.TrimSpace(v.Value.Source.Key + " " + v.Place.Field.String())
+	f.add(v)
+}
+
+// appConf looks into an INI file that nobody reads the secret from.
+func (f *secretFinder) appConf(use SecretUse, p Place) {
+	config, err := f.ConfigFile(f.list, p.File)
+	if err != nil {
+		return
+	}
+	text, ok := iniValue(config.Text(), p.Section, p.Key)
+	if !ok || text == "" {
+		return
+	}
+	source := kube.Source{Kind: "ConfigMap", Name: config.ConfigMap.GetName(), Key: config.Key, Object: config.ConfigMap}
+	f.add(SecretValue{SecretUse: use, Place: p, Value: kube.Value{Text: text, Known: true, Source: source},
+		Name: config.Key + " " + p.Section + "." + p.Key})
+}
+
+// redis looks into the addresses of Redis that hold a password.
+func (f *secretFinder) redis(h *Harbor) {
+	i := slices.IndexFunc(h.Secrets, func(u SecretUse) bool { return u.In == RedisSecret })
+	for _, use := range h.Redis {
+		v, ok := f.env.Get(use.Places[0].Variable)
+		if use.Of != f.Name() || !ok || i < 0 {
+			continue
+		}
+		if v.Text = reference.ReplaceAllString(passwordOfCommas(v.Text), ""); v.Text != "" {
+			f.add(SecretValue{SecretUse: h.Secrets[i], Place: use.Places[0], Value: v, Read: true})
+		}
+	}
+}
+
+// reference is what refers to a variable, in a text where nobody replaces it.
+var reference = regexp.MustCompile(`\$\([^)]*\)`)
+
+// passwordOfCommas is the password in address,pool size,password,database. One with
+// a comma in it is returned as a whole: nothing else in the value holds letters.
+func passwordOfCommas(text string) string {
+	parts := strings.Split(text, ",")
+	if len(parts) < 3 {
+		return ""
+	}
+	return strings.Join(parts[2:max(3, len(parts)-1)], ",")
+}
+
+// files looks at the files that ConfigMaps and Secrets bring.
+func (f *secretFinder) files(h *Harbor) {
+	for _, d := range f.delivered {
+		if use, place, ok := f.fileUse(h, []string{d.Path}, path.Base(d.Name), d.Value.Source.Key); ok {
+			f.add(SecretValue{SecretUse: use, Place: place, Value: d.Value, Read: place.File != ""})
+		}
+	}
+}
+
+// SecretFiles returns a function that says which secret a file of a volume is, if
+// any: by the paths where the component sees it, its name in the volume, and the
+// key that it comes from.
+func (h *Harbor) SecretFiles(c Component) func(paths []string, name, key string) (SecretUse, bool) {
+	f := h.finder(c)
+	return func(paths []string, name, key string) (SecretUse, bool) {
+		use, _, ok := f.fileUse(h, paths, name, key)
+		return use, ok
+	}
+}
+
+// fileUse is the secret that a file is: because the program reads the path, or the
+// file is called like one that it reads, or the key that it comes from is called
+// like a secret variable.
+func (f *secretFinder) fileUse(h *Harbor, paths []string, name, key string) (SecretUse, Place, bool) {
+	for _, use := range h.Secrets {
+		for _, s := range use.Settings {
+			for _, p := range s.Places {
+				if s.Of == f.Name() && (p.isFile() && f.is(h, p, paths, name)) {
+					return use, p, true
+				}
+			}
+		}
+	}
+	use, ok := h.secretVariable(key)
+	return use, Place{}, ok
+}
+
+// is says whether a file is the one of the place.
+func (f *secretFinder) is(h *Harbor, p Place, paths []string, name string) bool {
+	called := func(file string) bool { return path.Base(file) == p.File }
+	return p.isWhole() && (called(name) || slices.ContainsFunc(paths, called)) || slices.Contains(paths, f.pathOf(h, p))
+}
+
+// pathOf is the path of the file that a place is, "" when it is not known.
+func (f *secretFinder) pathOf(h *Harbor, p Place) string {
+	if p.Names && f.config != nil {
+		return path.Clean(f.config.Get(words(p.Field)...).Text)
+	}
+	for _, file := range h.Files {
+		if file.Of != f.Name() || file.Name != p.File {
+			continue
+		}
+		if v := f.Setting(f.env, file.Variable); file.Variable != "" && v.Known && v.Text != "" {
+			return path.Clean(v.Text)
+		}
+		return file.Path
+	}
+	return ""
+}
+
+// hasVariable says whether the secret can stand in the variable.
+func (u SecretUse) hasVariable(name string) bool {
+	return hasVariable(u.Settings, name) || hasVariable(u.Unread, name)
+}
+
+func hasVariable(settings []Setting, name string) bool {
+	for _, s := range settings {
+		for _, p := range s.Places {
+			if p.Variable == name && name != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// secretVariable is the secret that can stand in the variable.
+func (l *layout) secretVariable(name string) (SecretUse, bool) {
+	for i := range l.Secrets {
+		if l.Secrets[i].hasVariable(name) {
+			return l.Secrets[i], true
+		}
+	}
+	return SecretUse{}, false
+}
+
+// unread looks at the keys of the component's ConfigMaps that are called like
+// secret variables: upstream's ConfigMaps hold some that nobody reads.
+func (f *secretFinder) unread(h *Harbor) {
+	for _, name := range f.ConfigMaps(f.list) {
+		obj := kube.Find(f.list, "ConfigMap", f.GetNamespace(), name)
+		for _, key := range kube.Keys(obj) {
+			use, ok := h.secretVariable(key)
+			known := slices.ContainsFunc(f.found, func(v SecretValue) bool { return v.Value.Source.Object == obj && v.Value.Source.Key == key })
+			if ok && !known {
+				source := kube.Source{Kind: "ConfigMap", Name: name, Key: key, Object: obj}
+				value := kube.Value{Text: krm.Text(obj, kube.KeyPath(obj, key)...), Known: true, Source: source}
+				f.add(SecretValue{SecretUse: use, Leftover: true, Value: value})
+			}
+		}
+	}
+}
+
+// PathVariable is the variable that says where the component looks for a file.
+func (c Component) PathVariable(file string) (string, bool) {
+	for _, f := range c.Harbor.Files {
+		if f.Of == c.Name() && f.Name == file && f.Variable != "" {
+			return f.Variable, true
+		}
+	}
+	return "", false
+}
