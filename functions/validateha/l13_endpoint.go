@@ -1,7 +1,6 @@
 package validateha
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -28,92 +27,84 @@ var oneAddress = Rule{
 	},
 }
 
-const endpoint = "EXT_ENDPOINT"
-
 // checkEndpoint looks at the address that one component holds, and what the
 // others beside it make of it.
 func checkEndpoint(p *pass, c *part) {
-	v, ok := c.env.Get(endpoint)
-	at := c.WhereSet(v, endpoint)
-	u, reason := parseEndpoint(v.Text)
+	v, ok := c.env.Get(harbor.ExternalEndpoint)
+	a := address{Location: c.WhereSet(v, harbor.ExternalEndpoint)}
+	var reason string
+	a.Endpoint, reason = parseEndpoint(v.Text)
 	switch {
 	case v.Broken:
 		return
 	case !ok || v.Text == "":
-		p.error(at.Object, at.Path, "%s is not set: Harbor does not know the address that clients use", endpoint)
+		p.error(a.Object, a.Path, "%s is not set: Harbor does not know the address that clients use", harbor.ExternalEndpoint)
 		return
 	case !v.Known || v.Secret:
-		p.note(at.Object, at.Path,
+		p.note(a.Object, a.Path,
 			"%s is in a Secret or not among the resources, and is not compared with anything: check that it is the address that "+
-				"clients use", endpoint)
+				"clients use", harbor.ExternalEndpoint)
 		return
 	case reason != "":
-		p.error(at.Object, at.Path, "is %q, %s", v.Text, reason).is(v.Text)
+		p.error(a.Object, a.Path, "is %q, %s", v.Text, reason).is(v.Text)
 		return
-	case u.Hostname() == harbor.ExampleHost:
-		p.warn(at.Object, at.Path, "is still the example of Harbor's harbor.cfg, which clients do not find").is(v.Text)
+	case a.Host == harbor.ExampleHost:
+		p.warn(a.Object, a.Path, "is still the example of Harbor's harbor.cfg, which clients do not find").is(v.Text)
 	}
 	for _, r := range p.beside(c, harbor.Registry) {
-		checkRealm(p, r, u)
+		checkRealm(p, r, a)
 	}
 	for _, n := range p.beside(c, harbor.Nginx) {
-		checkServerName(p, n, u)
-		checkEntry(p, n, u, at)
+		checkServerName(p, n, a)
 	}
+	checkEntry(p, c, a)
 }
 
-// parseEndpoint reads scheme, host and port, and says what is wrong with them.
-func parseEndpoint(text string) (*url.URL, string) {
-	u, err := url.Parse(text)
+// parseEndpoint reads scheme, host and port, and says what is wrong with them. Case
+// and a slash at the end do not matter to clients.
+func parseEndpoint(text string) (harbor.Endpoint, string) {
+	e, err := harbor.ParseEndpoint("", strings.TrimRight(strings.ToLower(text), "/"))
 	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, "want an address such as http://hub.example.com:31777"
-	case u.Hostname() == "localhost" || isLoopback(u.Hostname()):
-		return nil, "which points each client at itself"
-	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil:
-		return nil, "want scheme, host and port only"
+	case err != nil:
+		return e, "want an address such as http://hub.example.com:31777: scheme, host and port only"
+	case e.Host == "localhost" || isLoopback(e.Host):
+		return e, "which points each client at itself"
 	}
-	return u, ""
+	return e, ""
 }
 
-func checkRealm(p *pass, c *part, u *url.URL) {
+func checkRealm(p *pass, c *part, a address) {
 	r := c.registry
 	v := r.Get("auth", "token", "realm")
 	if !v.Known || v.Text == "" && r.Get("auth", "token", "rootcertbundle").Text == "" {
 		return // not to be seen, or L02 says that there is no auth.token
 	}
-	realm, err := url.Parse(v.Text)
-	want := u.Scheme + "://" + u.Host + harbor.TokenPath
-	if err == nil && realm.Scheme == u.Scheme && strings.EqualFold(realm.Hostname(), u.Hostname()) && port(realm) == port(u) &&
-		realm.Path == harbor.TokenPath {
+	base, isToken := strings.CutSuffix(v.Text, harbor.TokenPath)
+	if realm, err := harbor.ParseEndpoint("", strings.ToLower(base)); isToken && err == nil && realm.Same(a.Endpoint) {
 		return
 	}
 	at := r.LocationOf("auth", "token", "realm")
-	p.error(at.Object, at.Path,
-		"auth.token.realm is %q and %s %s://%s: docker login asks for its token at an address where Harbor does not answer",
-		shown(v), endpoint, u.Scheme, u.Host).is(shown(v)).want(want)
+	p.error(at.Object, at.Path, "auth.token.realm is %q and %s %s: docker login asks for its token at an address where Harbor does not answer",
+		shown(v), harbor.ExternalEndpoint, a).is(shown(v)).want(a.Realm())
 }
 
-// checkServerName compares names without ports, as nginx does.
-func checkServerName(p *pass, n *part, u *url.URL) {
+// checkServerName compares the names of the servers that pass requests on to
+// Harbor, without ports, as nginx does.
+func checkServerName(p *pass, n *part, a address) {
 	conf := n.nginx
 	if n.Generation() != harbor.V1 {
 		return
 	}
 	if conf.Unclear != "" {
-		p.note(conf.Object, conf.Path, "nginx.conf is not looked at (%s): check that it answers for %s", conf.Unclear, u.Host)
+		p.note(conf.Object, conf.Path, "nginx.conf is not looked at (%s): check that it answers for %s", conf.Unclear, a.Address())
 	}
-	var names []string
-	harbor.All(conf.Directives, "server_name", func(d harbor.Directive, _ []harbor.Directive) { names = append(names, d.Args...) })
-	fits := slices.ContainsFunc(names, func(name string) bool {
-		host, _, _ := strings.Cut(name, ":")
-		return strings.EqualFold(host, u.Hostname()) || strings.HasPrefix(name, "_") || strings.HasPrefix(name, "~") ||
-			strings.Contains(name, "*") || name == ""
-	})
-	if len(names) > 0 && !fits {
+	for _, s := range n.Harbor.Servers(conf.Directives) {
+		names := s.Names()
+		if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return harbor.Answers(name, a.Host) }) {
+			continue
+		}
 		is := shown(kube.Value{Text: strings.Join(names, " "), Secret: conf.Secret})
-		p.warn(conf.Object, conf.Path,
-			"server_name is %s and %s %s://%s: it answers as the only server, but not beside another one", is, endpoint, u.Scheme, u.Host).
-			is(is).want(u.Host)
+		p.warn(conf.Object, conf.Path, "server_name is %s and %s %s: it answers as the only server, but not beside another one",
+			is, harbor.ExternalEndpoint, a).is(is).want(a.Address())
 	}
 }

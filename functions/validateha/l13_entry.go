@@ -1,7 +1,6 @@
 package validateha
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -11,30 +10,107 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// outside are the kinds that lead to Services from outside of the cluster.
-var outside = []string{"Ingress", "Route", "HTTPRoute", "TLSRoute", "TCPRoute", "IngressRoute", "VirtualService", "HTTPProxy"}
+// outside are the kinds, apart from Ingress and HTTPRoute, that lead to Services
+// from outside of the cluster. Where one leads to is not looked at.
+var outside = []string{"Route", "TLSRoute", "TCPRoute", "IngressRoute", "VirtualService", "HTTPProxy"}
 
-// checkEntry compares the address with the Services in front of an nginx.
-func checkEntry(p *pass, n *part, u *url.URL, at harbor.Location) {
-	services := n.services
-	ported := slices.DeleteFunc(slices.Clone(services), func(s *yaml.RNode) bool { return krm.Text(s, "spec", "type") != "NodePort" })
-	routed := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool {
-		near := obj.GetKind() != "Ingress" || obj.GetNamespace() == n.GetNamespace() // the others reach further
-		return slices.Contains(outside, obj.GetKind()) && near && krm.Editable(obj)
-	})
-	reachable := slices.ContainsFunc(services, func(s *yaml.RNode) bool {
-		return krm.Text(s, "spec", "type") == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0
-	}) || onNode(n)
-	switch {
-	case routed || reachable:
-	case len(ported) > 0:
-		checkPort(p, n, ported, u, at)
-	case len(services) == 0:
-		checkNoEntry(p, n)
-	default:
-		p.note(services[0], krm.Path{"spec", "type"},
-			"leads to Harbor from inside the cluster only, and no Ingress or route is among the resources: check that clients reach it")
+// way is a port by which clients come in.
+type way struct {
+	obj    *yaml.RNode
+	what   string // what has the port
+	port   string
+	scheme string // that is spoken there, "" where that cannot be known
+	onNode bool   // the port is one of every node
+	cloud  bool   // what has the port may end TLS itself
+}
+
+// address is an address of Harbor and where it is set.
+type address struct {
+	harbor.Endpoint
+	harbor.Location
+}
+
+func (a address) error(p *pass, format string, args ...any) {
+	p.error(a.Object, a.Path, format, args...).is(a.String())
+}
+
+func (a address) warn(p *pass, format string, args ...any) {
+	p.warn(a.Object, a.Path, format, args...).is(a.String())
+}
+
+// checkEntry compares the address with the ways in: node ports, load balancers
+// and Ingresses alike.
+func checkEntry(p *pass, c *part, a address) {
+	entry, proxies := c.Harbor.Entry(), p.beside(c, harbor.Nginx)
+	for _, n := range proxies {
+		checkForwarded(p, n, entry, a)
 	}
+	answering := slices.DeleteFunc(slices.Clone(entry.Routes), func(r harbor.Route) bool { return !r.Answers(a.Host) })
+	ways := waysIn(proxies, answering, a)
+	open := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.port != a.PortNumber() })
+	opaque := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool { return slices.Contains(outside, obj.GetKind()) && krm.Editable(obj) }) ||
+		slices.ContainsFunc(proxies, onNode) || slices.ContainsFunc(answering, func(r harbor.Route) bool { return r.GetKind() != "Ingress" })
+	switch {
+	case len(entry.Routes) > 0 && len(answering) == 0 && (len(open) == 0 || entry.Fronted()):
+		checkHosts(p, entry.Routes[0], a)
+	case entry.Fronted():
+	case len(open) > 0:
+		checkSchemes(p, open, a)
+		checkRouteTLS(p, answering, a)
+	case opaque:
+	case len(ways) > 0:
+		checkPort(p, ways, a)
+	case len(proxies) > 0:
+		checkInside(p, proxies[0], a)
+	default:
+		p.note(a.Object, a.Path, "no nginx, Ingress or HTTPRoute among the resources leads to Harbor: check that clients reach it")
+	}
+}
+
+// waysIn are the ports of node ports, load balancers, external IPs and Ingresses.
+func waysIn(proxies []*part, routes []harbor.Route, a address) []way {
+	var all []way
+	for _, r := range routes {
+		if r.GetKind() == "Ingress" {
+			all = append(all, way{obj: r.RNode, what: krm.Name(r.RNode), port: "80", scheme: "http"}, way{obj: r.RNode, what: krm.Name(r.RNode), port: "443", scheme: "https"})
+		}
+	}
+	for _, n := range proxies {
+		for _, s := range n.services {
+			kind := krm.Text(s, "spec", "type")
+			balanced := kind == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0
+			for i := range krm.Elements(s, "spec", "ports") {
+				w := way{obj: s, what: krm.Name(s), scheme: speaks(n, s, i), cloud: kind == "LoadBalancer"}
+				if w.port = krm.Text(s, "spec", "ports", i, "port"); balanced {
+					all = append(all, w)
+				}
+				w.port, w.onNode, w.cloud = krm.Text(s, "spec", "ports", i, "nodePort"), true, false
+				if w.port != "" && (kind == "NodePort" || kind == "LoadBalancer") {
+					all = append(all, w)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// speaks is what nginx speaks where a port of a Service leads to.
+func speaks(n *part, service *yaml.RNode, i int) string {
+	port := target(n.Workload, service, i)
+	listens, tls := false, false
+	harbor.All(n.nginx.Directives, "listen", func(d harbor.Directive, _ []harbor.Directive) {
+		if d.ListenPort() == port {
+			listens, tls = true, tls || slices.Contains(d.Args, "ssl")
+		}
+	})
+	harbor.All(n.nginx.Directives, "ssl", func(d harbor.Directive, _ []harbor.Directive) { tls = tls || d.Arg(0) == "on" })
+	switch {
+	case !listens:
+		return ""
+	case tls:
+		return "https"
+	}
+	return "http"
 }
 
 // onNode says whether an nginx has a port of its node without a Service.
@@ -43,6 +119,93 @@ func onNode(n *part) bool {
 		slices.ContainsFunc(krm.Elements(n.RNode, n.Path.Append("ports")...), func(port *yaml.Node) bool {
 			return krm.Text(yaml.NewRNode(port), "hostPort") != ""
 		})
+}
+
+// checkSchemes compares http or https of the address with what is spoken on the
+// port that it leads to.
+func checkSchemes(p *pass, open []way, a address) {
+	for _, w := range open {
+		if w.scheme == "" || w.scheme == a.Scheme {
+			return
+		}
+	}
+	w := open[0]
+	switch {
+	case w.cloud && a.Scheme == "https":
+		a.warn(p, "begins with https://, but nginx speaks http where port %s of %s leads: write endpoint.behind: loadBalancer if the load balancer "+
+			"ends TLS; without it, set-endpoint makes nginx end it", w.port, w.what)
+	case w.onNode || w.cloud:
+		a.error(p, "begins with %s://, but nginx speaks %s on the port that %s leads to: write %s in endpoint.url, "+
+			"or endpoint.behind: loadBalancer if something in front of %s speaks %s",
+			a.Scheme, w.scheme, w.name(), w.address(a), w.what, a.Scheme)
+	default:
+		a.error(p, "begins with %s://, but %s speaks %s on port %s: write %s in endpoint.url", a.Scheme, w.what, w.scheme, w.port, w.address(a))
+	}
+}
+
+// name names the port for people.
+func (w way) name() string {
+	if w.onNode {
+		return "node port " + w.port
+	}
+	return "port " + w.port
+}
+
+// checkPort reports that nobody answers on the port of the address. It is a
+// warning only where a load balancer that is not in the manifests would explain
+// it.
+func checkPort(p *pass, ways []way, a address) {
+	nodesOnly := !slices.ContainsFunc(ways, func(w way) bool { return !w.onNode })
+	w := ways[max(0, slices.IndexFunc(ways, func(w way) bool { return w.scheme == "" || w.scheme == a.Scheme }))]
+	var ports []string
+	for _, other := range ways {
+		if other.obj == w.obj && !slices.Contains(ports, other.port) {
+			ports = append(ports, other.port)
+		}
+	}
+	kind := "port"
+	if nodesOnly {
+		kind = "node port"
+	}
+	reached := w.what + " is reached on " + kind + " " + strings.Join(ports, ", ")
+	if nodesOnly && a.OwnPort() {
+		a.warn(p, "has port %s, but %s: nothing answers docker login (harbor#1994), unless a load balancer in front of the nodes leads from one to the other: "+
+			"write %s in endpoint.url, or endpoint.behind: loadBalancer", a.PortNumber(), reached, w.address(a))
+		return
+	}
+	a.error(p, "has port %s, but %s: docker login is sent to an address where nothing answers (harbor#1994): "+
+		"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s", a.PortNumber(), reached, w.address(a), a.PortNumber())
+}
+
+// address is that of Harbor by this way.
+func (w way) address(a address) harbor.Endpoint {
+	e := harbor.Endpoint{Scheme: w.scheme, Host: a.Host, Port: w.port}
+	if e.Scheme == "" {
+		e.Scheme = a.Scheme
+	}
+	if e.OwnPort() {
+		e.Port = ""
+	}
+	return e
+}
+
+// checkInside reports a nginx that clients do not reach, or not for certain.
+func checkInside(p *pass, n *part, a address) {
+	if len(n.services) == 0 {
+		checkNoEntry(p, n)
+		return
+	}
+	s := n.services[0]
+	if krm.Text(s, "spec", "type") != "NodePort" {
+		p.note(s, krm.Path{"spec", "type"},
+			"leads to Harbor from inside the cluster only, and no Ingress or route is among the resources: check that clients reach it")
+		return
+	}
+	f := p.warn(s, krm.Path{"spec", "ports", 0, "nodePort"},
+		"is not set: Kubernetes chooses one, and %s has port %s", harbor.ExternalEndpoint, a.PortNumber())
+	if isNodePort(a.PortNumber()) {
+		f.want(number(a.PortNumber()))
+	}
 }
 
 // checkNoEntry reports that nobody leads to nginx: an error where there is a
@@ -67,59 +230,4 @@ func couldServe(s *yaml.RNode, n *part) bool {
 		}
 	}
 	return false
-}
-
-func checkPort(p *pass, n *part, services []*yaml.RNode, u *url.URL, at harbor.Location) {
-	var numbers []string
-	for _, s := range services {
-		for i := range krm.Elements(s, "spec", "ports") {
-			number := krm.Text(s, "spec", "ports", i, "nodePort")
-			if number == port(u) {
-				checkScheme(p, n, s, i, u, at)
-				return
-			}
-			if number != "" {
-				numbers = append(numbers, number)
-			}
-		}
-	}
-	s := services[0]
-	switch {
-	case len(numbers) == 0:
-		f := p.warn(s, krm.Path{"spec", "ports", 0, "nodePort"},
-			"is not set: Kubernetes chooses one, and %s has port %s", endpoint, port(u))
-		if isNodePort(port(u)) {
-			f.want(number(port(u)))
-		}
-	case isNodePort(port(u)):
-		p.error(at.Object, at.Path,
-			"has port %s, but %s is reached on node port %s: docker login is sent to an address where nothing answers (harbor#1994)",
-			port(u), krm.Name(s), strings.Join(numbers, ", ")).
-			is(u.Scheme + "://" + u.Host)
-	default:
-		p.warn(at.Object, at.Path,
-			"has port %s, but %s is reached on node port %s: nothing answers docker login (harbor#1994), unless a load balancer before "+
-				"the nodes leads from one to the other", port(u), krm.Name(s), strings.Join(numbers, ", ")).
-			is(u.Scheme + "://" + u.Host)
-	}
-}
-
-// checkScheme compares http or https of the address with what nginx speaks on
-// the port that it leads to.
-func checkScheme(p *pass, n *part, service *yaml.RNode, i int, u *url.URL, at harbor.Location) {
-	target := target(n.Workload, service, i)
-	all := n.nginx.Directives
-	listens, tls := false, false
-	harbor.All(all, "listen", func(d harbor.Directive, _ []harbor.Directive) {
-		if d.ListenPort() == target {
-			listens, tls = true, tls || slices.Contains(d.Args, "ssl")
-		}
-	})
-	harbor.All(all, "ssl", func(d harbor.Directive, _ []harbor.Directive) { tls = tls || d.Arg(0) == "on" })
-	if listens && tls != (u.Scheme == "https") {
-		speaks := map[bool]string{true: "https", false: "http"}[tls]
-		p.error(at.Object, at.Path,
-			"begins with %s://, but nginx speaks %s on the port that node port %s leads to",
-			u.Scheme, speaks, port(u)).is(u.Scheme + "://" + u.Host)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/golden"
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -116,6 +117,32 @@ func add(more string) change {
 }
 
 func drop(kind, name string) change { return func(m *manifests) bool { return m.drop(kind, name) } }
+
+// address is Harbor at another URL.
+func address(url string) change {
+	return both(set("ConfigMap", "harbor-adminserver-config", url, "data", "EXT_ENDPOINT"), inConfig("realm: http://hub.example.com:31777/", "realm: "+url+"/"))
+}
+
+// behind marks the entry as one behind a load balancer.
+func behind(m *manifests) bool {
+	return put("Service", "nginx", harbor.BehindLoadBalancer, "metadata", "annotations", harbor.BehindAnnotation)(m)
+}
+
+// passOn lets nginx pass on which scheme clients use.
+func passOn(m *manifests) bool {
+	conf := krm.Text(m.object("ConfigMap", "harbor-nginx-config"), "data", "config")
+	return put("ConfigMap", "harbor-nginx-config", strings.ReplaceAll(conf, "-Proto $scheme", "-Proto $http_x_forwarded_proto"), "data", "config")(m)
+}
+
+func withoutNginx(m *manifests) bool {
+	return both(drop("Workload", "nginx-rc"), drop("Service", "nginx"), drop("ConfigMap", "harbor-nginx-config"))(m)
+}
+
+// ingress is one that leads to a Service.
+func ingress(host, service, port, tls string) string {
+	return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: harbor}\nspec:\n  tls: " + tls + "\n  rules:\n  - host: " + host +
+		"\n    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: " + service + ", port: {number: " + port + "}}}}]}\n"
+}
 
 // inPod is the path to a field of the main container.
 func inPod(path ...any) []any {
@@ -431,6 +458,21 @@ var mutations = []mutation{
 	{"nginx speaks https", "L13", e, text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 80 ssl;", "data", "config")},
 	{"no node port", "L13", w, cut("Service", "nginx", "spec", "ports", 0, "nodePort")},
 	{"address of a load balancer", "L13", w, both(set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
+	{"port that nothing has", "L13", e, address("http://hub.example.com:8080")},
+	{"address of a load balancer with https", "L13", w, address("https://hub.example.com")},
+	{"pushes to http behind TLS", "L13", e, both(address("https://hub.example.com"), behind)},
+	{"pushes to http behind an Ingress", "L13", e, both(address("https://hub.example.com"), add(ingress("hub.example.com", "nginx", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
+	{"Ingress of another host", "L13", e, both(address("https://hub.example.com"), passOn, add(ingress("reg.mydomain.com", "nginx", "80", "[{hosts: [reg.mydomain.com], secretName: tls}]")))},
+	{"Ingress of another host behind a load balancer", "L13", e, both(address("https://hub.example.com"), passOn, behind, add(ingress("reg.mydomain.com", "nginx", "80", "[]")))},
+	{"Ingress and another port", "L13", e, both(address("https://hub.example.com:8443"), passOn, add(ingress("hub.example.com", "nginx", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
+	{"Ingress instead of nginx, of another host", "L13", e, both(withoutNginx, address("https://hub.example.com"), add(ingress("reg.mydomain.com", "ui", "80", "[{hosts: [reg.mydomain.com], secretName: tls}]")))},
+	{"Ingress without certificate", "L13", w, both(address("https://hub.example.com"), passOn, add(ingress("hub.example.com", "nginx", "80", "[]")))},
+	{"Ingress with certificate", "L13", w, both(address("http://hub.example.com"), passOn, add(ingress("hub.example.com", "nginx", "80", "[{secretName: tls}]")))},
+	{"load balancer of another port", "L13", e, both(address("http://hub.example.com:8080"), set("Service", "nginx", "LoadBalancer", "spec", "type"))},
+	{"load balancer for its own port alone", "L13", e, both(address("http://hub.example.com"), set("Service", "nginx", "LoadBalancer", "spec", "type"), set("Service", "nginx", 8080, "spec", "ports", 0, "port"),
+		put("Service", "nginx", 80, "spec", "ports", 0, "targetPort"))},
+	{"load balancer that may end TLS", "L13", w, both(address("https://hub.example.com"), passOn, set("Service", "nginx", "LoadBalancer", "spec", "type"), set("Service", "nginx", 443, "spec", "ports", 0, "port"),
+		put("Service", "nginx", 80, "spec", "ports", 0, "targetPort"))},
 	{"another server_name", "L13", w, text("ConfigMap", "harbor-nginx-config", "server_name hub.example.com:31777", "server_name reg.mydomain.com", "data", "config")},
 
 	{"claim too large", "L14", e, set("PersistentVolumeClaim", "registry-pvc", "6Gi", request...)},
