@@ -118,11 +118,6 @@ func (e Embedded) Remove(list *framework.ResourceList, inner ...any) error {
 	}, "removed "+p.String(), values{})
 }
 
-// RemoveSecret is Remove.
-func (e Embedded) RemoveSecret(list *framework.ResourceList, inner ...any) error {
-	return e.Remove(list, inner...)
-}
-
 // change makes an edit in the text, if it can be made and means in the text what
 // it means with the aliases resolved.
 func (e Embedded) change(list *framework.ResourceList, inner Path, edit func(*yaml.Node) error, verb string, values values) error {

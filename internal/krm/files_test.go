@@ -203,3 +203,74 @@ func TestLists(t *testing.T) {
 		t.Error(o.Findings)
 	}
 }
+
+// TestRunFiles runs on plain manifests.
+func TestRunFiles(t *testing.T) {
+	config := func(spec string) File {
+		return File{"e.yaml", []byte("apiVersion: test.krmfn.dev/v1\nkind: Edit\nmetadata: {name: e}\nspec: " + spec + "\n")}
+	}
+	object := func(name, more string) string {
+		return "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\n" + more
+	}
+	file := func(name, content string) File { return File{name, []byte(content)} }
+
+	// Documents, comments and files stay apart; a List becomes its items.
+	one := "# head of one\n\n" + object("one", "data: # why\n  key: old\n") + "\n# foot of one\n"
+	list := "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: three\n"
+	o := catalog.RunFiles("edit", config("{set: {one: new, three: new}, rename: {two: second}}"), []File{
+		file("dir/one.yaml", one+"---\n"+object("two", "data: &d {}\nmore: *d\n")), file(Stdin, list), file("empty.yaml", "# nothing\n"),
+	})
+	want := strings.Replace(one, "key: old", "key: new", 1) + "---\n" + object("second", "data: {}\nmore: {}\n") + "---\n" + object("three", "data:\n  key: new\n") + "---\n# nothing\n"
+	if d := cmp.Diff(want, string(o.Output)); d != "" || o.Failed() {
+		t.Errorf("%v, -want +got:\n%s", o.Findings, d)
+	}
+	var files []string
+	for _, r := range o.Findings {
+		place := "no file"
+		if r.File != nil {
+			place = fmt.Sprintf("%s %d", r.File.Path, r.File.Index)
+		}
+		files = append(files, r.ResourceRef.Name+": "+place)
+	}
+	if d := cmp.Diff([]string{"one: dir/one.yaml 0", "second: dir/one.yaml 1", "three: no file"}, files); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+
+	// Two objects of one name: each finding names the file of its own.
+	o = catalog.RunFiles("edit", config("{set: {one: new}}"), []File{file("a.yaml", object("one", "")), file("b.yaml", object("one", ""))})
+	if len(o.Findings) != 2 || o.Findings[0].File.Path != "a.yaml" || o.Findings[1].File.Path != "b.yaml" {
+		t.Error(o.Findings[0].File, o.Findings[1].File)
+	}
+
+	// After a failure the manifests come back, unless one of them is unreadable.
+	plain := object("one", "data:\n  key: old\n")
+	for name, c := range map[string]struct {
+		config, manifest File
+		out, says        string
+	}{
+		"function fails": {config("{set: {one: new}, fail: it}"), file("a.yaml", plain), plain, "error Edit e : it"},
+		"setting":        {config("{sets: {}}"), file("a.yaml", plain), plain, "error Edit e spec.sets: is not a known field, did you mean set? (known are set, rename, delete, warn, fail)"},
+		"config no YAML": {file("e.yaml", "["), file("a.yaml", plain), plain, "error  : e.yaml: reading YAML: line 1: did not find expected node content"},
+		"config empty":   {file("e.yaml", ""), file("a.yaml", plain), plain, "error  : e.yaml: holds 0 documents, want one function config"},
+		"config a list":  {file("e.yaml", "[]"), file("a.yaml", plain), plain, "error  : e.yaml: is a list, want an object"},
+		"two configs":    {file("e.yaml", "a: b\n---\na: b\n"), file("a.yaml", plain), plain, "error  : e.yaml: holds 2 documents, want one function config"},
+		"no YAML":        {config("{}"), file("a.yaml", "a: b: c"), "", "error  : a.yaml: reading YAML: line 1: mapping values are not allowed in this context"},
+		"text":           {config("{}"), file("a.yaml", plain+"---\ntext\n"), "", "error  : a.yaml: document 2: is a string, want an object"},
+		"text in a List": {config("{}"), file("a.yaml", "apiVersion: v1\nkind: List\nitems: [text]\n"), "", "error  : a.yaml: document 1: items[0]: is a string, want an object"},
+		"no name":        {config("{}"), file(Stdin, "apiVersion: v1\nkind: A\n"), "apiVersion: v1\nkind: A\n", "error  : standard input: document 1: A metadata.name: is missing"},
+		"wrong metadata": {config("{}"), file("a.yaml", object("one", "  labels: []\n")), object("one", "  labels: []\n"), "error ConfigMap one metadata.labels: is a list, want a mapping"},
+		"bomb":           {config("{}"), file("a.yaml", plain+"a: &a {b: *a}\n"), "", "error  : a.yaml: document 1: line 7: an alias leads back to itself or is nested more than 1000 levels deep"},
+		"bomb in a List": {config("{}"), file("a.yaml", "apiVersion: v1\nkind: List\nitems: &a [*a]\n"), "", "error  : a.yaml: document 1: line 3: an alias leads back to itself or is nested more than 1000 levels deep"},
+		"bomb as config": {file("e.yaml", "a: &a {b: *a}\n"), file("a.yaml", plain), plain, "error  : e.yaml: line 1: an alias leads back to itself or is nested more than 1000 levels deep"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := catalog.RunFiles("edit", c.config, []File{c.manifest})
+			if string(o.Output) != c.out || !o.Failed() {
+				t.Errorf("failed %t, output\n%s", o.Failed(), o.Output)
+			}
+			if d := cmp.Diff([]string{c.says}, told(o)); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}

@@ -48,7 +48,7 @@ func scalar(v any) *yaml.Node {
 	switch v := v.(type) {
 	case string:
 		node := &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagString, Value: v}
-		if oldScalar.MatchString(v) {
+		if yaml11.MatchString(v) {
 			node.Style = yaml.DoubleQuotedStyle
 		}
 		return node
@@ -60,9 +60,15 @@ func scalar(v any) *yaml.Node {
 	panic(fmt.Sprintf("a scalar of type %T", v))
 }
 
-// oldScalar is what is a string today, and was a boolean or a number to the
-// base 60 in YAML 1.1, which Kubernetes reads.
-var oldScalar = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
+// yaml11 matches plain text that YAML 1.1, which Kubernetes reads, takes for a
+// boolean or a number to the base 60.
+var yaml11 = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)$`)
+
+// IsString says whether Kubernetes takes a node for a string: text that looks
+// like something else has to be in quotes.
+func IsString(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagString && (node.Style != 0 || !yaml11.MatchString(node.Value))
+}
 
 // Equal says whether two nodes hold the same value, whatever their style,
 // comments and the order of keys.
@@ -86,4 +92,14 @@ func Equal(a, b *yaml.Node) bool {
 		return true
 	}
 	return slices.EqualFunc(a.Content, b.Content, Equal)
+}
+
+// sameTree says whether two trees are the same but for comments and style.
+func sameTree(a, b *yaml.Node) bool {
+	if a == b {
+		return true
+	}
+	return a.Kind == b.Kind && a.Value == b.Value && a.Anchor == b.Anchor &&
+		(a.Kind != yaml.ScalarNode || a.ShortTag() == b.ShortTag()) &&
+		slices.EqualFunc(a.Content, b.Content, sameTree)
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -39,6 +40,16 @@ func step(e any) string {
 		return e
 	}
 	panic(fmt.Sprintf("a path holds a %T", e))
+}
+
+func join(parent, field string) string {
+	switch {
+	case parent == "":
+		return field
+	case field == "" || strings.HasPrefix(field, "["):
+		return parent + field
+	}
+	return parent + "." + field
 }
 
 // Lookup returns the node at the path, nil where there is none.

@@ -1,7 +1,6 @@
 package krm
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -116,34 +115,40 @@ func (d *document) bytes() ([]byte, error) {
 // has ever written, at a hundred times its size: 20 MB would take 3 GB.
 const atOnce = 100
 
-// encode writes the list, these many items at a time. The text is the one that
+// encode writes the list, these many items at a time: what is before the items
+// with the first of them, more of them, what is after. The text is the one that
 // encoding all at once gives.
 func (d *document) encode(items *yaml.Node, size int) ([]byte, error) {
-	all := items.Content
-	if len(all) <= size || d.root.Style&yaml.FlowStyle != 0 {
+	at, all := indexOf(d.root, "items"), items.Content
+	if len(all) <= size || at < 0 || at+2 == len(d.root.Content) || isFlow(d.root) {
 		return encode(d.node)
 	}
-	const place = "the items stand here"
-	items.Content = []*yaml.Node{scalar(place)}
-	frame, err := encode(d.node)
-	items.Content = all
-	if err != nil {
-		return nil, err
+	before, after, doc := *d.root, *d.root, *d.node
+	before.Content, after.Content = slices.Clone(d.root.Content[:at+2]), slices.Clone(d.root.Content[at+2:])
+	doc.Content = []*yaml.Node{&before}
+	// The comment below the items is above the next field here.
+	key, next := *before.Content[at], *after.Content[0]
+	if key.FootComment != "" {
+		next.HeadComment, key.FootComment = key.FootComment+"\n\n"+next.HeadComment, ""
 	}
-	line := []byte("\n- " + place + "\n")
-	before, after, found := bytes.Cut(frame, line)
-	if !found || bytes.Contains(after, line) {
-		return encode(d.node)
+	before.Content[at], after.Content[0] = &key, &next
+	foot := &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{&after}, FootComment: doc.FootComment}
+	doc.FootComment, after.HeadComment, before.FootComment = "", "", ""
+	items.Content = all[:size]
+	defer func() { items.Content = all }()
+	parts := []*yaml.Node{&doc}
+	for chunk := range slices.Chunk(all[size:], size) {
+		parts = append(parts, &yaml.Node{Kind: yaml.SequenceNode, Content: chunk})
 	}
-	out := slices.Concat(before, []byte("\n"))
-	for chunk := range slices.Chunk(all, size) {
-		text, err := encode(&yaml.Node{Kind: yaml.SequenceNode, Content: chunk})
+	var out []byte
+	for _, part := range append(parts, foot) {
+		text, err := encode(part)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, text...)
 	}
-	return append(out, after...), nil
+	return out, nil
 }
 
 // addResults appends the findings of this run to those of earlier functions.

@@ -172,6 +172,9 @@ func check(node *yaml.Node, before, depth int) error {
 		node.Tag = ""
 	}
 	for _, n := range node.Content {
+		if isFlow(node) && isNull(n) && n.Value == "" {
+			n.Value = "null" // the encoder writes the nothing in {a: } as ''
+		}
 		if err := check(n, before, depth+1); err != nil {
 			return err
 		}

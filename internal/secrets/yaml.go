@@ -158,7 +158,7 @@ func readSecret(obj *yaml.RNode) (Secret, error) {
 			delete(s.Data, k)
 			text, why := value.Value, ""
 			switch {
-			case !isString(value):
+			case !krm.IsString(value):
 				why = "is not a string: write it in quotes"
 			case field == "data":
 				text, why = decode(text)
@@ -207,12 +207,4 @@ func eachValue(obj *yaml.RNode, field string, f func(k string, value *yaml.Node)
 		f(k.Value, value)
 	}
 	return nil
-}
-
-// oldBool is what Kubernetes, which reads YAML 1.1, takes for a boolean.
-var oldBool = regexp.MustCompile(`^([yYnN]|yes|Yes|YES|on|On|ON|no|No|NO|off|Off|OFF)$`)
-
-func isString(value *yaml.Node) bool {
-	return value.Kind == yaml.ScalarNode && value.ShortTag() == yaml.NodeTagString &&
-		(value.Style != 0 || !oldBool.MatchString(value.Value))
 }
