@@ -33,7 +33,7 @@ func TestParseCfg(t *testing.T) {
 		"db_host = mysql:3306":                   `line 1: db_host "mysql:3306" is not a host`,
 		"db_host = 2001:db8::1":                  `line 1: db_host "2001:db8::1" is an IPv6 address`,
 		"db_host = 0.0.0.0":                      `line 1: db_host "0.0.0.0" means something else`,
-		"db_user = a:b":                          `line 1: db_user "a:b" is not a valid name of a user`,
+		"db_user = a:b":                          `line 1: db_user "a:b" is not a valid user name`,
 		"db_port = 03306":                        `line 1: db_port "03306" is not a whole number`,
 		"email_server = smtp;x":                  `line 1: email_server "smtp;x" is not a host`,
 		"ldap_url = ldap://a b":                  `line 1: ldap_url "ldap://a b" is not a URL`,

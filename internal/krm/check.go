@@ -67,8 +67,8 @@ func CheckHostPort(field, address string) error {
 	if err != nil || net.JoinHostPort(host, port) != address {
 		return FieldErrorf(field, "%q is not host:port, with an IPv6 address in brackets", address)
 	}
-	if err := CheckHost(field, host); err != nil {
-		return err
+	if !isHost(host) {
+		return FieldErrorf(field, "%q: %q is not a host, want a DNS name in lower case or an IP address", address, host)
 	}
 	if n, err := strconv.Atoi(port); err != nil || strconv.Itoa(n) != port || CheckPort(field, n) != nil {
 		return FieldErrorf(field, "%q: port %q is outside 1-65535", address, port)
@@ -203,7 +203,7 @@ func CheckDatabase(field, name string) error {
 	case len(name) > maxDatabase:
 		return FieldErrorf(field, "%q is longer than %d characters", name, maxDatabase)
 	case !databaseName.MatchString(name):
-		return FieldErrorf(field, "%s is not a valid name of a database, want letters, digits, _ and -, no - at the beginning", Quoted(name))
+		return FieldErrorf(field, "%s is not a valid database name, want letters, digits, _ and -, no - at the beginning", Quoted(name))
 	case slices.Contains(systemDatabases, strings.ToLower(name)):
 		return FieldErrorf(field, "%q is a database of MySQL itself: choose another name", name)
 	case len(name)+strings.Count(name, "_") > maxDatabase:
@@ -221,7 +221,7 @@ func CheckDatabaseUser(field, name string) error {
 	case len(name) > maxUser:
 		return FieldErrorf(field, "%s is longer than %d characters", Quoted(name), maxUser)
 	case !databaseUser.MatchString(name):
-		return FieldErrorf(field, "%s is not a valid name of a user, want letters, digits, _, -, . and @, beginning with a letter, digit or _", Quoted(name))
+		return FieldErrorf(field, "%s is not a valid user name, want letters, digits, _, -, . and @, beginning with a letter, digit or _", Quoted(name))
 	}
 	return nil
 }
