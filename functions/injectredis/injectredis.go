@@ -1,19 +1,28 @@
-// Package injectredis makes all replicas of the ui keep their sessions in one
-// Redis.
+// Package injectredis makes every part of Harbor that uses Redis use the same one.
 //
-// Without it each ui keeps sessions in its own memory, and with more than one
-// replica users are logged out at every other click (harbor#2171). The ui of
-// Harbor 1.x reads the environment variable _REDIS_URL, which is no URL but
-// address,pool size,password,database.
+// Without it each ui of Harbor 1.x keeps sessions in its own memory, and with
+// more than one replica users are logged out at every other click (harbor#2171).
+// It reads the environment variable _REDIS_URL, which is no URL but
+// address,pool size,password,database. A wrong password makes it panic at start
+// (harbor#6299).
+//
+// In Harbor 2.x the core, the jobservice, the registry, Trivy and the exporter
+// are told, each in the way it reads: URLs in variables, fields of config.yml.
+// The core clears the registry's cache, and has to find it in the very database
+// that the registry uses: else images that were deleted once cannot be pushed
+// again. All parts log in as the same user.
 //
 // A password from a Secret is read into REDIS_PASSWORD, and Kubernetes puts it
-// into _REDIS_URL when the pod starts. A literal password goes to the ui's
-// ConfigMap. It must not hold a comma; a wrong one makes the ui panic at start
-// (harbor#6299).
+// into the address when the pod starts; the registry reads it as it is. It stands
+// in no ConfigMap (harbor-helm#2136, harbor-helm#2235). Sentinels must not want a
+// password of their own: Harbor has no place for it (harbor#14757).
 package injectredis
 
 import (
 	"errors"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -28,36 +37,114 @@ var Function = krm.Function{Name: "inject-redis", New: func() krm.Runner { retur
 // InjectRedis is the settings.
 type InjectRedis struct {
 	// Redis server as host:port, without a scheme.
-	Address string `yaml:"address" required:"true"`
-	// Number of connections that each ui keeps open.
-	PoolSize int `yaml:"poolSize" default:"100"`
-	// Number of the Redis database, 0 to 15.
-	Database int `yaml:"database" default:"0"`
+	Address string `yaml:"address"`
+	// Sentinels that name the server, in place of the address. Harbor 2.x.
+	Sentinels *Sentinels `yaml:"sentinels"`
+	// Whether Redis is spoken to over TLS. Harbor 2.x, from 2.13.
+	TLS bool `yaml:"tls" default:"false"`
+	// User that logs in to Redis, where it is not the default one. Harbor 2.x, from
+	// 2.15.
+	Username string `yaml:"username"`
 	// Password of the Redis server; left out for one without.
-	Password harbor.Password `yaml:"password"`
+	Password Password `yaml:"password"`
+	// Number of the Redis database, 0 to 15. Harbor 1.x.
+	Database int `yaml:"database" default:"0"`
+	// Numbers of the Redis databases by purpose: core, jobservice, registry, trivy,
+	// harbor and cache. Those left out stay as they are. Harbor 2.x.
+	Databases map[string]int `yaml:"databases"`
+	// Number of connections that each ui keeps open. Harbor 1.x.
+	PoolSize int `yaml:"poolSize" default:"100"`
 }
 
-// Validate checks that the parts fit the grammar of _REDIS_URL: the session
-// store silently takes 100 connections or database 0 for what it cannot read
-// (beego, session/redis).
+// Sentinels are Redis Sentinels.
+type Sentinels struct {
+	// Name of the master, as the Sentinels call it.
+	Master string `yaml:"master" required:"true"`
+	// Sentinels, each host:port.
+	Addresses []string `yaml:"addresses" required:"true"`
+}
+
+// Password is the password of Redis.
+type Password struct {
+	harbor.Password `yaml:",inline"`
+	// Key in that Secret of the password as a URL wants it, percent-encoded, where
+	// the password holds one of `/ % ? #` or a space: the registry wants it as it
+	// is. Harbor 2.x.
+	URLSecretKey string `yaml:"urlSecretKey"`
+}
+
+// Validate checks that the parts fit the grammar of what Harbor reads: the session
+// store of 1.x silently takes 100 connections or database 0 for what it cannot
+// read (beego, session/redis).
 func (s *InjectRedis) Validate() error {
-	var errs []error
-	if strings.Contains(s.Address, "://") {
-		errs = append(errs, krm.FieldErrorf("address", "%s has a scheme, want host:port", krm.Quoted(s.Address)))
-	} else if err := krm.CheckHostPort("address", s.Address); err != nil {
-		errs = append(errs, err)
-	}
+	errs := []error{s.checkServer()}
 	if s.PoolSize < 1 {
 		errs = append(errs, krm.FieldErrorf("poolSize", "%d is not positive", s.PoolSize))
 	}
 	if s.Database < 0 || s.Database > 15 {
 		errs = append(errs, krm.FieldErrorf("database", "%d is outside 0-15", s.Database))
 	}
-	if err := s.Password.Validate(); err != nil {
-		errs = append(errs, err)
+	for _, purpose := range slices.Sorted(maps.Keys(s.Databases)) {
+		field := krm.Path{"databases", purpose}.String()
+		if known := harbor.RedisPurposes(); !slices.Contains(known, purpose) {
+			errs = append(errs, krm.FieldErrorf(field, "is not a purpose, %s", krm.Nearest(purpose, known)))
+		}
+		if n := s.Databases[purpose]; n < 0 || n > 15 {
+			errs = append(errs, krm.FieldErrorf(field, "%d is outside 0-15", n))
+		}
 	}
-	if strings.Contains(s.Password.Value, ",") {
+	if s.Username != "" && !plain.MatchString(s.Username) {
+		errs = append(errs, krm.FieldErrorf("username", "%s is not the name of a user: want letters, digits, . _ and -", krm.Quoted(s.Username)))
+	}
+	return errors.Join(append(errs, s.Password.validate())...)
+}
+
+func (s *InjectRedis) checkServer() error {
+	switch {
+	case s.Address == "" && s.Sentinels == nil:
+		return krm.FieldErrorf("address", "is missing: want host:port, or sentinels")
+	case s.Address != "" && s.Sentinels != nil:
+		return krm.FieldErrorf("sentinels", "stands beside address, want one of them")
+	case s.Sentinels != nil:
+		return s.Sentinels.validate()
+	case strings.Contains(s.Address, "://"):
+		return krm.FieldErrorf("address", "%s has a scheme, want host:port", krm.Quoted(s.Address))
+	}
+	return krm.CheckHostPort("address", s.Address)
+}
+
+// plain is what goes into a URL and a YAML field as it is.
+var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func (s *Sentinels) validate() error {
+	var errs []error
+	if !plain.MatchString(s.Master) {
+		errs = append(errs, krm.FieldErrorf("sentinels.master", "%s is not the name of a master: want letters, digits, . _ and -", krm.Quoted(s.Master)))
+	}
+	if len(s.Addresses) == 0 {
+		errs = append(errs, krm.FieldErrorf("sentinels.addresses", "is empty, want at least one host:port"))
+	}
+	for i, address := range s.Addresses {
+		field := krm.Path{"sentinels", "addresses", i}.String()
+		errs = append(errs, krm.CheckHostPort(field, address))
+		if slices.Contains(s.Addresses[:i], address) {
+			errs = append(errs, krm.FieldErrorf(field, "%s is listed twice", address))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p Password) validate() error {
+	errs := []error{p.Password.Validate()}
+	if strings.Contains(p.Value, ",") {
 		errs = append(errs, krm.FieldErrorf("password.value", "holds a comma, which %s cannot carry: choose another password", harbor.RedisURL))
+	}
+	switch {
+	case p.URLSecretKey == "":
+	case p.SecretName == "":
+		errs = append(errs, krm.FieldErrorf("password.secretName", "is missing beside urlSecretKey"))
+	default:
+		errs = append(errs, krm.CheckKey("password.urlSecretKey", p.URLSecretKey))
 	}
 	return errors.Join(errs...)
 }
@@ -71,11 +158,50 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	if len(h.Redis) == 0 {
 		return h.Unknown("where the address of Redis stands")
 	}
-	server := harbor.Redis{Address: s.Address, Pool: s.PoolSize, Database: s.Database}
-	for _, use := range h.Redis {
-		if err := h.SetRedis(use, server, s.Password); err != nil {
-			return err
+	if err := errors.Join(s.check(h)...); err != nil {
+		return err
+	}
+	server := harbor.Redis{
+		Addresses: []string{s.Address}, TLS: s.TLS, Username: s.Username,
+		Pool: s.PoolSize, Password: s.Password.Password, URLSecretKey: s.Password.URLSecretKey,
+	}
+	if s.Sentinels != nil {
+		server.Addresses, server.Master = s.Sentinels.Addresses, s.Sentinels.Master
+	}
+	numbers := s.Databases
+	if h.Generation == harbor.V1 {
+		numbers = map[string]int{harbor.Core: s.Database}
+	}
+	return h.SetRedis(server, numbers)
+}
+
+// check refuses what this Harbor has no place for.
+func (s *InjectRedis) check(h *harbor.Harbor) []error {
+	var errs []error
+	for _, only := range []struct {
+		of    harbor.Generation
+		field string
+		given bool
+	}{
+		{harbor.V1, "database", s.Database != 0},
+		{harbor.V1, "poolSize", s.PoolSize != 100},
+		{harbor.V1, "password.value", s.Password.Value != ""},
+		{harbor.V2, "sentinels", s.Sentinels != nil},
+		{harbor.V2, "tls", s.TLS},
+		{harbor.V2, "username", s.Username != ""},
+		{harbor.V2, "databases", len(s.Databases) > 0},
+		{harbor.V2, "password.urlSecretKey", s.Password.URLSecretKey != ""},
+	} {
+		if only.given && only.of != h.Generation {
+			errs = append(errs, krm.FieldErrorf(only.field, "is for Harbor %s, and this is Harbor %s%s", only.of, h.Generation, instead[only.field]))
 		}
 	}
-	return nil
+	return append(errs, h.CheckRedis(s.Username != "", s.TLS))
+}
+
+// instead says what to write in place of a setting.
+var instead = map[string]string{
+	"database":       ": write databases",
+	"poolSize":       ", where the size of the pools stands in config.yml",
+	"password.value": ", whose ConfigMaps everybody reads: write password.secretName and password.secretKey",
 }

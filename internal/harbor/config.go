@@ -74,8 +74,8 @@ type Assignment struct {
 
 // Assign gives components environment variables. Each value is written to the
 // ConfigMap that its variable is read from. A variable that is read from
-// elsewhere, or is new, is read from the component's ConfigMap from then on. It is
-// an error when another variable or file, whose value is not assigned together
+// elsewhere, or is new, is read from the component's ConfigMap from then on, or
+// stands in the pod where the component reads no ConfigMap. It is an error when another variable or file, whose value is not assigned together
 // with it, would change too. Components may read one key as a variable of the same
 // name: then it is the same setting.
 func Assign(list *framework.ResourceList, all ...Assignment) error {
@@ -108,7 +108,7 @@ func (a Assignment) write(list *framework.ResourceList, all []Assignment) error 
 		return set(list, c.RNode, a.Value, at.Append("value")...)
 	}
 	if source.Name == "" {
-		return fmt.Errorf("%s reads no environment variable from a ConfigMap, so that there is none to put %s into", krm.Name(c.RNode), a.Name)
+		return c.SetEnv(list, krm.Map("name", a.Name, "value", a.Value))
 	}
 	if err := c.missing(source); err != nil {
 		return err
@@ -262,11 +262,8 @@ func (p Password) Validate() error {
 
 // WarnLiteral reports that the password in a variable stands in a ConfigMap.
 func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
-	source := c.variable(list, variable).Source
-	if err := c.missing(source); err != nil {
-		return err
-	}
-	krm.Warn(list, source.Object, krm.Path{"data", source.Key}, "holds a password that everybody who reads the manifests can see: "+
+	at := c.WhereSet(c.variable(list, variable), variable)
+	krm.Warn(list, at.Object, at.Path, "holds a password that everybody who reads the manifests can see: "+
 		"put it into a Secret and set password.secretName and password.secretKey instead of password.value")
 	return nil
 }

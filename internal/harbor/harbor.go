@@ -27,6 +27,15 @@ const (
 	Between
 )
 
+func (g Generation) String() string {
+	for _, l := range layouts {
+		if l.Generation == g {
+			return l.Releases
+		}
+	}
+	return "of an unknown release"
+}
+
 // Harbor is one Harbor among the objects of a list.
 type Harbor struct {
 	layout

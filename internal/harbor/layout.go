@@ -51,12 +51,19 @@ type EndpointUse struct {
 // RedisUse is a place in which a part is told about a Redis.
 type RedisUse struct {
 	Setting
-	// Purpose is what is kept there.
-	Purpose string
-	// Encode writes the server, with a password that may be a reference $(NAME).
-	Encode func(r Redis, password string) string
+	// Purpose is what is kept there, and Database the number of its database where
+	// nobody says another one.
+	Purpose  string
+	Database int
+	// Encode writes the server; it gets what stands there now. It is false where
+	// nothing is to stand there.
+	Encode func(r Redis, before string) (string, bool)
 	// Password is the variable that brings the password from a Secret.
 	Password string
+	// Numbered says that the value names the number of the database.
+	Numbered bool
+	// Optional says that a Harbor may not have it: then it is left out.
+	Optional bool
 }
 
 // DatabaseField is what one setting says of a database.

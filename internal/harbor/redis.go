@@ -3,6 +3,8 @@ package harbor
 import (
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,34 +18,142 @@ const (
 	RedisPassword = "REDIS_PASSWORD"
 )
 
-// Redis is a Redis server as a part of Harbor uses it.
+// Redis is a Redis server, or the master that Sentinels name, as a part of Harbor
+// uses it.
 type Redis struct {
-	Address  string // host:port
-	Pool     int    // connections
-	Database int
+	Addresses []string // host:port; with a Master those of the Sentinels
+	Master    string
+	TLS       bool
+	Username  string
+	Password  Password
+	// URLSecretKey is the key of the Secret with the password as a URL wants it.
+	URLSecretKey string
+	Pool         int // connections
+	Database     int
+
+	// text stands for the password: itself, or $(NAME).
+	text string
 }
 
 // Commas is what RedisURL of the ui holds: address,pool size,password,database.
-func (r Redis) Commas(password string) string {
-	return fmt.Sprintf("%s,%d,%s,%d", r.Address, r.Pool, password, r.Database)
+func (r Redis) Commas(string) (string, bool) {
+	return fmt.Sprintf("%s,%d,%s,%d", r.Addresses[0], r.Pool, r.text, r.Database), true
 }
 
-// SetRedis tells the part about a server. A password from a Secret is read into a
-// variable that the address refers to.
-func (h *Harbor) SetRedis(use RedisUse, server Redis, password Password) error {
-	if password.FromSecret() {
-		return h.Set(use.Setting, Value{
-			Text: use.Encode(server, "$("+use.Password+")"), Variable: use.Password,
-			From: &SecretKey{password.SecretName, password.SecretKey},
-		})
+// URL is what all of Harbor 2.x but the registry reads (src/lib/redis/helper.go,
+// src/lib/cache/redis; v2.15): redis[s][+sentinel]://user:password@hosts/master/
+// database. The options of the value before it stay.
+func (r Redis) URL(before string) (string, bool) {
+	u := url.URL{Scheme: "redis", Path: "/" + strconv.Itoa(r.Database)}
+	if r.TLS {
+		u.Scheme = "rediss"
 	}
-	if err := h.Set(use.Setting, Value{Text: use.Encode(server, password.Value), Variable: use.Password}); err != nil || password.Value == "" {
-		return err
+	if r.Master != "" {
+		u.Scheme, u.Path = u.Scheme+"+sentinel", "/"+r.Master+u.Path
 	}
-	for _, c := range h.Of(use.Of) {
-		if err := c.WarnLiteral(h.list, use.Places[0].Variable); err != nil {
+	if _, options, ok := strings.Cut(before, "?"); ok {
+		u.RawQuery = options
+	}
+	user := ""
+	switch {
+	case r.text != "":
+		user = url.PathEscape(r.Username) + ":" + r.text + "@"
+	case r.Username != "":
+		user = url.PathEscape(r.Username) + "@"
+	}
+	return strings.Replace(u.String(), "://", "://"+user+strings.Join(r.Addresses, ","), 1), true
+}
+
+// addresses, masterSet, number, user and enableTLS are the fields of redis in the
+// registry's config.yml (docs/configuration.md of Harbor's fork of distribution).
+func (r Redis) addresses(string) (string, bool) { return strings.Join(r.Addresses, ","), true }
+func (r Redis) masterSet(string) (string, bool) { return r.Master, r.Master != "" }
+func (r Redis) number(string) (string, bool)    { return strconv.Itoa(r.Database), true }
+func (r Redis) user(string) (string, bool)      { return r.Username, r.Username != "" }
+func (r Redis) enableTLS(string) (string, bool) { return "true", r.TLS }
+func (r Redis) password(string) (string, bool)  { return r.text, r.text != "" }
+
+// RedisDatabase is the number of the database in the value of a setting: of a URL
+// or of what RedisURL of 1.x holds.
+func RedisDatabase(text string) (int, bool) {
+	rest, _, _ := strings.Cut(text, "?")
+	n, err := strconv.Atoi(rest[strings.LastIndexAny(rest, "/,")+1:])
+	return n, err == nil
+}
+
+// SetRedis tells all parts of Harbor about a server. Each purpose keeps its
+// database unless the numbers say another one.
+func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
+	for _, use := range h.Redis {
+		for _, c := range h.Of(use.Of) {
+			if err := h.setRedis(c, use, r, numbers); err != nil {
+				return err
+			}
+		}
+		if _, err := h.Need(use.Of); err != nil && !use.Optional {
 			return err
 		}
+	}
+	return nil
+}
+
+func (h *Harbor) setRedis(c Component, use RedisUse, r Redis, numbers map[string]int) error {
+	now := h.get(c, use.Setting)
+	if use.Optional && !now.Set {
+		return nil
+	}
+	r.Database = use.Database
+	if n, ok := RedisDatabase(now.Text); ok && use.Numbered {
+		r.Database = n
+	}
+	if n, ok := numbers[use.Purpose]; ok {
+		r.Database = n
+	}
+	v := Value{Variable: use.Password}
+	if r.Password.FromSecret() {
+		v.From = &SecretKey{r.Password.SecretName, r.Password.SecretKey}
+		if r.URLSecretKey != "" && use.Password != "" {
+			v.From.Key = r.URLSecretKey
+		}
+		r.text = "$(" + use.Password + ")"
+	} else {
+		r.text = r.Password.Value
+	}
+	text, ok := use.Encode(r, now.Text)
+	if !ok {
+		return h.remove(c, use.Setting)
+	}
+	v.Text = text
+	if !strings.Contains(text, r.text) {
+		v.From, v.Variable = nil, ""
+	}
+	if err := h.set(c, use.Setting, v); err != nil || r.Password.Value == "" {
+		return err
+	}
+	return c.WarnLiteral(h.list, use.Places[0].Variable)
+}
+
+// RedisPurposes are what Harbor 2.x keeps in Redis, each in a database of its own.
+func RedisPurposes() []string {
+	var all []string
+	for _, use := range v2.Redis {
+		all = append(all, use.Purpose)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// CheckRedis refuses what this release of Harbor cannot do: its registry logs in as
+// the default user up to 2.14, and speaks no TLS up to 2.12 (make/photon/prepare/
+// templates/registry/config.yml.jinja of the releases).
+func (h *Harbor) CheckRedis(username, tls bool) error {
+	lacks := func(since Release) bool { return h.Generation == V2 && h.Release.Known() && !h.Release.AtLeast(since) }
+	switch named, encrypted := (Release{2, 15}), (Release{2, 13}); {
+	case username && lacks(named):
+		return krm.FieldErrorf("username", "the registry of Harbor %s logs in to Redis as the default user and takes no user name before Harbor %s: "+
+			"leave it out, or upgrade Harbor first", h.Release, named)
+	case tls && lacks(encrypted):
+		return krm.FieldErrorf("tls", "the registry of Harbor %s speaks no TLS to Redis before Harbor %s: leave it out, or upgrade Harbor first", h.Release, encrypted)
 	}
 	return nil
 }

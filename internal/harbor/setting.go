@@ -2,7 +2,6 @@ package harbor
 
 import (
 	"fmt"
-	"path"
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -18,7 +17,8 @@ type Place struct {
 	Variable  string
 	File      string // name of the file, as in File.Name
 	Field     krm.Path
-	Names     bool // the field holds the path of the file that is meant
+	Names     bool   // the field holds the path of the file that is meant
+	Tag       string // of the field's YAML: a string without one
 	Section   string
 	Key       string
 	Directive string
@@ -57,9 +57,8 @@ type Effective struct {
 	kube.Value
 	// Set says whether it stands anywhere; else the program takes its default.
 	Set bool
-	// Object and Path are where it can be changed.
-	Object *yaml.RNode
-	Path   krm.Path
+	// At is where it can be changed.
+	At Location
 }
 
 // Get returns what each workload of the part reads of the setting. Only variables
@@ -75,30 +74,29 @@ func (h *Harbor) Get(s Setting) []Effective {
 func (h *Harbor) get(c Component, s Setting) Effective {
 	env := c.Environment(h.list)
 	for _, p := range s.Places {
-		if p.Variable == "" {
+		if v, ok := env.Get(p.Variable); ok && p.Variable != "" {
+			return Effective{Component: c, Value: v, Set: true, At: c.WhereSet(v, p.Variable)}
+		}
+		if p.Field == nil {
 			continue
 		}
-		if v, ok := env.Get(p.Variable); ok {
-			obj, at := c.whereSet(v, p.Variable)
-			return Effective{Component: c, Value: v, Set: true, Object: obj, Path: at}
+		config, embedded, err := h.yaml(c, p)
+		if err == nil && embedded.Lookup(p.Field...) != nil {
+			return Effective{Component: c, Value: kube.Value{Text: embedded.Text(p.Field...), Known: true}, Set: true,
+				At: Location{config.ConfigMap, krm.Path{"data", config.Key}}}
 		}
 	}
-	return Effective{Component: c, Value: kube.Value{Known: true}, Object: c.RNode, Path: c.Container.Path.Append("env")}
+	return Effective{Component: c, Value: kube.Value{Known: true}, At: c.WhereSet(kube.Value{}, "")}
 }
 
-// whereSet says where a variable's value can be changed: in its ConfigMap or
-// Secret, else where the pod refers to it, else in the variable itself.
-func (c Component) whereSet(v kube.Value, variable string) (*yaml.RNode, krm.Path) {
-	if v.Source.Object != nil {
-		return v.Source.Object, kube.KeyPath(v.Source.Object, v.Source.Key)
+// yaml reads the YAML file that a place is in.
+func (h *Harbor) yaml(c Component, p Place) (ConfigFile, krm.Embedded, error) {
+	config, err := c.ConfigFile(h.list, p.File)
+	if err != nil {
+		return config, krm.Embedded{}, err
 	}
-	if v.Source.Path != nil {
-		return c.RNode, v.Source.Path
-	}
-	if at, ok := c.Env(variable); ok {
-		return c.RNode, at
-	}
-	return c.RNode, c.Container.Path.Append("env")
+	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
+	return config, embedded, err
 }
 
 // Set gives the setting a value in every workload of its part, in the strongest
@@ -116,19 +114,48 @@ func (h *Harbor) Set(s Setting, v Value) error {
 	return nil
 }
 
+// set writes the strongest place that is there and can hold the value, and takes
+// it out of the weaker ones.
 func (h *Harbor) set(c Component, s Setting, v Value) error {
 	for i, p := range s.Places {
 		last := i == len(s.Places)-1
 		switch {
-		case p.Variable != "" && (last || c.has(h, p.Variable)):
-			return h.setVariable(c, s, p.Variable, v)
+		case p.Variable != "" && (last || v.From != nil || c.has(h, p.Variable)):
+			if err := h.setVariable(c, s, p.Variable, v); err != nil {
+				return err
+			}
 		case p.Field != nil && v.From == nil:
-			return h.setField(c, p, v.Text)
+			if err := h.setField(c, s, p, v.Text); err != nil {
+				return err
+			}
 		case p.Key != "" && v.From == nil:
 			return c.SetAppConf(h.list, p.Section, p.Key, v.Text, s.Secret)
+		default:
+			continue
+		}
+		return h.remove(c, Setting{s.Of, s.Places[i+1:], s.Secret})
+	}
+	return fmt.Errorf("%s: no place that the %s reads can hold this value", krm.Name(c.RNode), s.Of)
+}
+
+// remove takes a setting out of every place.
+func (h *Harbor) remove(c Component, s Setting) error {
+	for _, p := range s.Places {
+		if p.Variable != "" {
+			source := c.variable(h.list, p.Variable).Source
+			c.RemoveEnv(h.list, p.Variable)
+			c.DropKey(h.list, source)
+		}
+		if p.Field == nil {
+			continue
+		}
+		if _, embedded, err := h.yaml(c, p); err == nil {
+			if err := embedded.Remove(h.list, p.Field...); err != nil {
+				return err
+			}
 		}
 	}
-	return fmt.Errorf("%s: no place that %s reads can hold this value", krm.Name(c.RNode), s.Of)
+	return nil
 }
 
 // has says whether the component has the variable at all.
@@ -165,14 +192,17 @@ func (h *Harbor) setVariable(c Component, s Setting, name string, v Value) error
 }
 
 // setField changes a field of a YAML file that a ConfigMap brings.
-func (h *Harbor) setField(c Component, p Place, text string) error {
-	config, err := c.ConfigFile(h.list, path.Base(p.File))
+func (h *Harbor) setField(c Component, s Setting, p Place, text string) error {
+	_, embedded, err := h.yaml(c, p)
 	if err != nil {
 		return err
 	}
-	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
-	if err != nil {
-		return err
+	var value any = text
+	if p.Tag != "" {
+		value = &yaml.Node{Kind: yaml.ScalarNode, Tag: p.Tag, Value: text}
 	}
-	return embedded.Set(h.list, text, p.Field...)
+	if s.Secret {
+		return embedded.AddSecret(h.list, value, p.Field...)
+	}
+	return embedded.Add(h.list, value, p.Field...)
 }

@@ -47,7 +47,7 @@ var v1 = layout{
 		{of(Registry, Variable("REGISTRY_AUTH_TOKEN_REALM"), Field("config.yml", "auth", "token", "realm")), Endpoint.Realm},
 	},
 	Redis: []RedisUse{
-		{Setting: secret(UI, Variable(RedisURL)), Purpose: "sessions", Encode: Redis.Commas, Password: RedisPassword},
+		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword},
 	},
 	Database: []DatabaseUse{
 		{of(AdminServer, Variable("MYSQL_HOST")), DatabaseHost},

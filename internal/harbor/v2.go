@@ -1,5 +1,11 @@
 package harbor
 
+import (
+	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
 // v2 is Harbor 2.x: the container names and pod labels of harbor-helm 1.19.
 var v2 = layout{
 	Generation: V2,
@@ -17,6 +23,47 @@ var v2 = layout{
 			DownMeans: "nobody can push or pull"},
 		{Name: Trivy, Container: "trivy", Images: []string{"trivy-adapter-photon", "harbor-adapter-trivy"}},
 	},
+	Files: []File{
+		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml"},
+		{Of: Registry, Name: "config.yml", Path: "/etc/registry/config.yml"},
+		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
+	},
+	Redis: slices.Concat(
+		urls("core", 0, false, secret(Core, Variable("_REDIS_URL_CORE"))),
+		urls("registry", 2, false, secret(Core, Variable("_REDIS_URL_REG"))),
+		urls("harbor", 6, true, secret(Core, Variable("_REDIS_URL_HARBOR"))),
+		urls("cache", 7, true, secret(Core, Variable("_REDIS_URL_CACHE_LAYER")), secret(JobService, Variable("_REDIS_URL_CACHE_LAYER"))),
+		urls("core", 0, true, secret(JobService, Variable("_REDIS_URL_CORE"))),
+		urls("jobservice", 1, false, secret(JobService, Variable("JOB_SERVICE_POOL_REDIS_URL"), Field("config.yml", "worker_pool", "redis_pool", "redis_url"))),
+		urls("jobservice", 1, true, secret(Exporter, Variable("HARBOR_REDIS_URL"))),
+		urls("trivy", 5, true, secret(Trivy, Variable("SCANNER_REDIS_URL")), secret(Trivy, Variable("SCANNER_STORE_REDIS_URL")),
+			secret(Trivy, Variable("SCANNER_JOB_QUEUE_REDIS_URL"))),
+		[]RedisUse{
+			{Setting: redisOfRegistry("ADDR", "addr", ""), Purpose: "registry", Encode: Redis.addresses},
+			{Setting: redisOfRegistry("SENTINELMASTERSET", "sentinelMasterSet", ""), Purpose: "registry", Encode: Redis.masterSet},
+			{Setting: redisOfRegistry("DB", "db", yaml.NodeTagInt), Purpose: "registry", Database: 2, Numbered: true, Encode: Redis.number},
+			{Setting: redisOfRegistry("USERNAME", "username", ""), Purpose: "registry", Encode: Redis.user},
+			{Setting: redisOfRegistry("ENABLETLS", "enableTLS", yaml.NodeTagBool), Purpose: "registry", Encode: Redis.enableTLS},
+			{Setting: secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...), Purpose: "registry", Encode: Redis.password},
+		},
+	),
+}
+
+// urls are settings that hold the URL of a Redis (harbor-helm 1.19, templates).
+func urls(purpose string, database int, optional bool, settings ...Setting) []RedisUse {
+	var all []RedisUse
+	for _, s := range settings {
+		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL, Password: RedisPassword, Numbered: true, Optional: optional})
+	}
+	return all
+}
+
+// redisOfRegistry is a field of redis in config.yml; the registry takes each from a
+// variable of its name too.
+func redisOfRegistry(variable, field, tag string) Setting {
+	at := Field("config.yml", "redis", field)
+	at.Tag = tag
+	return of(Registry, Variable("REGISTRY_REDIS_"+variable), at)
 }
 
 const onePostgres = "two database servers on one data directory destroy it; take an external PostgreSQL that is highly available itself"
