@@ -10,11 +10,11 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// printFindings writes what there is to say below a line that names the function
-// and its config: a line for each finding, the worst first; errors and warnings
-// that say the same of several objects share one. kustomize shows its users
-// nothing but this, and not which function it comes from (kustomize#4398). Info
-// findings are printed when asked for only. Nothing to say is nothing printed.
+// printFindings prints a heading with the function and its config, and below it
+// one line for each finding, errors first; errors and warnings that say the same
+// about several objects share a line. This is all that kustomize shows its users,
+// without the name of the function (kustomize#4398). Info findings are printed
+// only if verbose is set; without findings nothing is printed.
 func (s streams) printFindings(o krm.Outcome, verbose bool) {
 	lines := linesOf(o.Findings, o.Config)
 	if !verbose {
@@ -48,8 +48,8 @@ type line struct {
 	files                []string // of the objects, "" where there is none
 }
 
-// linesOf makes lines of findings. The function config is not named: it stands
-// in the heading already.
+// linesOf turns findings into lines. The function config is not named again: the
+// heading names it.
 func linesOf(findings framework.Results, config string) []line {
 	var lines []line
 	for _, r := range findings {
@@ -61,7 +61,7 @@ func linesOf(findings framework.Results, config string) []line {
 			l.field = r.Field.Path
 		}
 		object, file := "", ""
-		if ref := r.ResourceRef; ref != nil && ref.Kind+" "+ref.Name != config {
+		if ref := r.ResourceRef; ref != nil && strings.TrimSpace(ref.Kind+" "+ref.Name) != config {
 			l.kind, object = ref.Kind, ref.Name
 			if ref.Namespace != "" {
 				object = ref.Namespace + "/" + object

@@ -24,7 +24,7 @@ func checkFlags(flags *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf("--%s is empty", f.Name))
 		case krm.Stdin:
 			if stdinTaken {
-				errs = append(errs, fmt.Errorf("--%s: - stands for stdin and can be given once", f.Name))
+				errs = append(errs, fmt.Errorf("--%s: - means standard input and can be given only once", f.Name))
 			}
 			stdinTaken = true
 		}

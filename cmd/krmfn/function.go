@@ -35,7 +35,7 @@ func runFiles(s streams, name string, paths []string, verbose bool) error {
 	var files []krm.File
 	for i, p := range paths {
 		if p == krm.Stdin && slices.Contains(paths[:i], p) {
-			return errors.New("- stands for stdin and can be given once")
+			return errors.New("- means standard input and can be given only once")
 		}
 		file, err := read(s, p)
 		if err != nil {

@@ -44,7 +44,7 @@ func files(inputs []source) []krm.File {
 	return all
 }
 
-// standsFor names a file for findings that are about none.
+// standsFor returns the file to name for findings that have none.
 func (in source) standsFor() string {
 	switch {
 	case in.dir != "":
@@ -55,9 +55,9 @@ func (in source) standsFor() string {
 	return in.Name
 }
 
-// located is the source as a Locator wants it. An object of a kustomization
-// stands in the file that kustomize calls its origin, else in the file of a
-// resource that is called the same, else in the kustomization.
+// located is the source as a Locator wants it. An object of a kustomization is
+// looked for in the file that kustomize names as its origin, otherwise in the
+// files of the resources; failing that, the finding is about the kustomization.
 func (in source) located() report.Input {
 	located := report.Input{Name: in.Name, Objects: in.objects}
 	if in.dir != "" {
@@ -121,7 +121,7 @@ func (v *validation) read(path string) (krm.File, error) {
 		return file, err
 	}
 	if v.stdinTaken {
-		return krm.File{}, errors.New("- stands for stdin and can be given once")
+		return krm.File{}, errors.New("- means standard input and can be given only once")
 	}
 	v.stdinTaken = true
 	file, err := read(v.streams, path)
@@ -131,9 +131,8 @@ func (v *validation) read(path string) (krm.File, error) {
 	return file, err
 }
 
-// readFolder reads the files in a directory that kubectl apply would read. What
-// is called like one and is something else, e.g. a pipe, is an error: without it
-// something might be missing.
+// readFolder reads the files in a directory that kubectl apply would read. A pipe
+// or device with such a name is an error: to skip it might hide an object.
 func readFolder(dir string) ([]source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -168,8 +167,8 @@ func relative(path string) string {
 	return path
 }
 
-// checkInputs refuses inputs without any object, in which nothing would be found,
-// and two inputs that hold the same object: they are two Harbors.
+// checkInputs refuses inputs without a single object, which would pass every rule,
+// and two inputs with the same object, which are two Harbors.
 func checkInputs(inputs []source) error {
 	var names []string
 	objects := 0

@@ -28,8 +28,8 @@ func TestMisplacedConfigs(t *testing.T) {
 		"plain/fn.yaml":                "# no annotation\napiVersion: harbor.krmfn.dev/v1alpha1\nkind: SetReplicas\nmetadata: {name: mine}\n" + one,
 		"base/kustomization.yaml":      "resources: [../ha]\n",
 		"base/fn.yaml":                 "",
-		"validate/kustomization.yaml":  "resources: [ui.yaml, fn.yaml]\n",
-		"validate/fn.yaml":             run + "kind: ValidateHA\n",
+		"checks/kustomization.yaml":    "resources: [ui.yaml, fn.yaml]\n",
+		"checks/fn.yaml":               run + "kind: ValidateHA\n",
 		"misspelt/kustomization.yaml":  "resources: [ui.yaml, fn.yaml]\n",
 		"misspelt/fn.yaml":             strings.Replace(run, "v1alpha1", "v9", 1) + "kind: HarborHa\n",
 		"component/kustomization.yaml": "resources: [ui.yaml]\ncomponents: [c]\n", "component/fn.yaml": "",
@@ -58,7 +58,7 @@ func TestMisplacedConfigs(t *testing.T) {
 		"local.yaml":                   rc + "---\n" + local + "kind: HarborHA\n" + one,
 		"config.yaml":                  run + "kind: SetReplicas\n" + one,
 	})
-	for _, dir := range []string{"ha", "plain", "validate", "misspelt", "component", "both", "generator", "generator2", "right", "local"} {
+	for _, dir := range []string{"ha", "plain", "checks", "misspelt", "component", "both", "generator", "generator2", "right", "local"} {
 		writeTo(t, dir+"/ui.yaml", rc)
 	}
 	for _, c := range []struct {
@@ -69,7 +69,7 @@ func TestMisplacedConfigs(t *testing.T) {
 		{"render ha", 1, "krmfn: building ha: HarborHA mine is listed under resources: put it under transformers\n"},
 		{"render plain", 1, "SetReplicas mine is listed under resources: put it under transformers\n"},
 		{"render base", 1, "HarborHA mine is listed under resources: put it under transformers\n"},
-		{"render validate", 1, "ValidateHA mine is listed under resources: put it under validators\n"},
+		{"render checks", 1, "ValidateHA mine is listed under resources: put it under validators\n"},
 		{"render misspelt", 1, "HarborHa mine is listed under resources: put it under transformers\n"},
 		{"render component", 1, "HarborHA mine is listed under resources: put it under transformers\n"},
 		{"render both", 1, "  error: HarborHA mine: is listed under resources: put it under transformers\n"},
@@ -82,7 +82,7 @@ func TestMisplacedConfigs(t *testing.T) {
 		{"validate ha", 1, "HarborHA mine (ha/fn.yaml)\n  1  error  is listed under resources: put it under transformers\n"},
 		{"validate base", 1, "HarborHA mine (ha/fn.yaml)\n  1  error  is listed under resources: put it under transformers\n"},
 		{"validate plain", 1, "SetReplicas mine (plain/fn.yaml)\n  2  error  is listed under resources: put it under transformers\n"},
-		{"validate validate", 1, "ValidateHA mine (validate/fn.yaml)\n  1  error  is listed under resources: put it under validators\n"},
+		{"validate checks", 1, "ValidateHA mine (checks/fn.yaml)\n  1  error  is listed under resources: put it under validators\n"},
 		{"validate ha -o github", 1, "::error file=ha/fn.yaml,line=1,title=HarborHA mine::is listed under resources: put it under transformers\n"},
 		{"validate ha -o sarif", 1, `"text": "is listed under resources: put it under transformers"`},
 		{"validate both", 2, "  error: HarborHA mine: is listed under resources: put it under transformers\n"},

@@ -108,8 +108,7 @@ func runList(s streams, name string, verbose bool) error {
 	return write(s, functions.Catalog.Run(in.Content, name), verbose)
 }
 
-// write puts the result on stdout in one piece, and what there is to say about
-// it on stderr.
+// write writes the result to stdout in one piece, and the findings to stderr.
 func write(s streams, o krm.Outcome, verbose bool) error {
 	if _, err := s.out.Write(o.Output); err != nil {
 		return err

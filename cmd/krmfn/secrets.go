@@ -306,7 +306,7 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 	var names []string
 	for i, path := range paths {
 		if path == krm.Stdin && slices.Contains(paths[:i], path) {
-			return errors.New("- stands for stdin and can be given once")
+			return errors.New("- means standard input and can be given only once")
 		}
 		file, err := read(s, path)
 		if err != nil {

@@ -13,15 +13,15 @@ import (
 	"krmfn.dev/harbor/internal/show"
 )
 
-// streams are what a command reads and writes. stdout carries nothing but the
-// result, stderr what there is to say about it.
+// streams are what a command reads and writes: the result goes to stdout, and
+// everything said about it to stderr.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// say prints a line to people, on stderr. Nothing is printed there in another
-// way: what say is given may come from manifests that others have written.
+// say prints a line for people on stderr. Nothing else prints there, because what
+// is printed may come from manifests that others have written.
 func (s streams) say(format string, args ...any) { fmt.Fprintln(s.err, printable(format, args...)) }
 
 // printable is a line for people: with nothing in it that a terminal or GitHub Actions

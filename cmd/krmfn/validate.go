@@ -48,9 +48,9 @@ func newValidate(s streams, verbose *bool) *cobra.Command {
 changes nothing. krmfn rules lists what is looked at.
 
 A directory with a kustomization is built first, like krmfn render does; of
-another directory all files *.yaml, *.yml and *.json are read. A List and a
-ResourceList stand for their items. Without arguments standard input is read.
-All of it together has to be one Harbor.
+another directory all files *.yaml, *.yml and *.json are read. Of a List or a
+ResourceList the items are validated. Without arguments standard input is read.
+All inputs together must be one Harbor.
 
 The exit status is 0 without errors, 1 with errors, 2 if nothing could be
 validated: a wrong flag, a file that is no YAML, a kustomization that cannot be
@@ -72,7 +72,7 @@ built, no objects.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exitError{2, err} })
 	flags := cmd.Flags()
 	flags.StringVar(&v.config, "config", "", "function config of kind ValidateHA, in `FILE`")
-	flags.StringVar(&v.kubernetesVersion, "kubernetes-version", "", "`VERSION` of the cluster, e.g. 1.31; goes before the one of the config")
+	flags.StringVar(&v.kubernetesVersion, "kubernetes-version", "", "`VERSION` of the cluster, e.g. 1.31; takes precedence over the config")
 	flags.BoolVar(&v.warningsAsErrors, "warnings-as-errors", false, "let warnings be errors")
 	flags.StringArrayVar(&v.with, "with", nil, "more objects that are in the cluster, e.g. Secrets, in `FILE` (can be repeated)")
 	flags.StringVarP(&v.format, "output", "o", "text", "`FORMAT`: text, json, yaml, sarif (SARIF 2.1.0) or github (GitHub Actions)")
@@ -111,8 +111,8 @@ func (v *validation) run(args []string) error {
 	return nil
 }
 
-// couldNotRun makes one error of the error findings without tags, that is of no
-// rule: the function or its input was at fault, not Harbor.
+// couldNotRun returns the error findings without tags as an error: no rule found
+// them, so that the function or its input is at fault, not Harbor.
 func couldNotRun(findings framework.Results) error {
 	var faults framework.Results
 	for _, r := range findings {

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 )
 
-// hidden stands for user and password in a message.
+// hidden replaces user and password in a message.
 const hidden = "***"
 
 var (

@@ -12,7 +12,8 @@ import (
 
 // regularFiles is a file system whose files end: a named pipe would keep
 // kustomize waiting, a device fill the memory. It keeps the first refusal, which
-// kustomize does not always tell: for a kustomization it looks on.
+// kustomize does not always report: it goes on looking for a kustomization under
+// another name.
 type regularFiles struct {
 	filesys.FileSystem
 	refusal error

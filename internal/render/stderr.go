@@ -8,9 +8,9 @@ import (
 	"krmfn.dev/harbor/internal/show"
 )
 
-// redirectStderr lets what kustomize, kyaml and the functions print on stderr of
-// the process arrive at w, until restore is called: kustomize takes no other
-// stream. There may be names in it that a terminal would obey.
+// redirectStderr sends what kustomize, kyaml and the functions print on stderr of
+// the process to w, made harmless, until restore is called: kustomize offers no
+// other way to choose the stream.
 func redirectStderr(w io.Writer) (restore func(), err error) {
 	from, to, err := os.Pipe()
 	if err != nil {

@@ -16,7 +16,7 @@ type Input struct {
 type Locator struct {
 	inputs map[string]Input
 	read   func(path string) ([]byte, error)
-	files  map[string]Places // by path, as far as they were read
+	files  map[string]Places // those read so far, by path
 }
 
 // NewLocator makes a Locator. It reads other files than the inputs with read; one
@@ -32,8 +32,8 @@ func NewLocator(inputs []Input, read func(path string) ([]byte, error)) Locator 
 	return l
 }
 
-// Locate adds file and line, as far as they can be known, to a result that names
-// an object and an input, or another file that the object says it comes from.
+// Locate adds the file and line, where they can be found, to a result about an
+// object of an input, or of another file that an annotation names.
 func (l Locator) Locate(r framework.Result) Finding {
 	f := Finding{Result: r}
 	if r.File == nil || r.ResourceRef == nil {

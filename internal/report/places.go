@@ -10,7 +10,7 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// Place is an object and where it stands.
+// Place is an object and the file that it is in.
 type Place struct {
 	File framework.File
 	Ref  yaml.ResourceIdentifier

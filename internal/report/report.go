@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// Finding is a result and where it stands.
+// Finding is a result and the line that it is about.
 type Finding struct {
 	framework.Result `yaml:",inline"`
 	// Line of the field, or of the nearest field around it, in the file: from 1,
@@ -38,7 +38,7 @@ type Report struct {
 
 	Rules   []Rule // of the validator, whether they found something or not
 	Version string // of this program
-	Input   string // the file that stands for findings whose file is not known
+	Input   string // the file to name for findings whose file is not known
 }
 
 // Style is what people may choose.

@@ -12,7 +12,7 @@ import (
 )
 
 // The part of SARIF 2.1.0 that is written. A result whose file is not known
-// stands in Report.Input: GitHub refuses a whole log for one result without a
+// is put into Report.Input: GitHub refuses a whole log for one result without a
 // physical location (github/codeql-action#1738, #2459).
 type (
 	sarifLog struct {

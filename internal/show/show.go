@@ -15,15 +15,15 @@ import (
 
 // Line makes a text fit to be shown in one line. What a terminal would obey or
 // not show, line breaks too, and what would be a command of GitHub Actions, are
-// written as escapes: \n, \x1b, \u202e. White space at the end goes.
+// written as escapes: \n, \x1b, \u202e. White space at the end is dropped.
 func Line(s string) string {
 	s = strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(strings.TrimRight(s, " \t\r\n"))
 	return withoutCommand(Visible(s))
 }
 
 // withoutCommand writes the beginning of a command of GitHub Actions as an
-// escape: :: where nothing but white space stands in front of it, and ##[, which
-// is the old form, anywhere. The runner cuts white space off first (TryParseV2
+// escape: :: at the start of a line, after white space too, and the old form
+// ##[ anywhere. The runner trims white space first (TryParseV2
 // and TryParse in its ActionCommand.cs).
 func withoutCommand(line string) string {
 	if rest := strings.TrimLeft(line, " \t"); strings.HasPrefix(rest, "::") {
