@@ -50,12 +50,12 @@ func TestSQLFails(t *testing.T) {
 	long := strings.Repeat("_", 33)
 	for want, change := range map[string]func(*Account){
 		"database: is missing":                                                              func(a *Account) { a.Database = "" },
-		`database: "a/b" is not a valid database name`:                                 func(a *Account) { a.Database = "a/b" },
+		`database: "a/b" is not a valid database name`:                                      func(a *Account) { a.Database = "a/b" },
 		`database: "MySQL" is a database of MySQL itself`:                                   func(a *Account) { a.Database = "MySQL" },
 		`database: "` + long + long + `" is longer than 64 characters`:                      func(a *Account) { a.Database = long + long },
 		`database: "` + long + `" is too long: with a backslash before each _ it has to fi`: func(a *Account) { a.Database = long },
 		"user: is missing":                                                                    func(a *Account) { a.User = "" },
-		`user: "a:b" is not a valid user name`:                                           func(a *Account) { a.User = "a:b" },
+		`user: "a:b" is not a valid user name`:                                                func(a *Account) { a.User = "a:b" },
 		`user: "` + long + `" is longer than 32 characters`:                                   func(a *Account) { a.User = long },
 		`host: "" is neither a host name nor an address`:                                      func(a *Account) { a.Host = "" },
 		"host: \"a`b\" is neither a host name nor an address":                                 func(a *Account) { a.Host = "a`b" },
