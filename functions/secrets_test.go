@@ -15,6 +15,8 @@ import (
 	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+	"krmfn.dev/harbor/internal/secrets"
 )
 
 // planted is a secret value put into manifests that hold no other one.
@@ -24,6 +26,7 @@ const planted = "pl4nted-s3cret-1"
 type plant struct {
 	name string
 	do   func(t *testing.T, list *framework.ResourceList)
+	read bool // by a program
 }
 
 // TestSecrets puts each secret of the table into each kind of place in which it can
@@ -46,7 +49,16 @@ func TestSecrets(t *testing.T) {
 			if slices.Equal(found, known) {
 				t.Error("no finding of L09")
 			}
+			taken := takenOver(t, written(list))
 			move(t, list)
+			for _, key := range taken {
+				if !slices.Contains(readKeys(t, list), key) {
+					t.Errorf("krmfn secrets --from takes it over to %s, which no pod reads", key)
+				}
+			}
+			if p.read && len(taken) == 0 {
+				t.Error("krmfn secrets --from does not take it over")
+			}
 			after := written(list)
 			if strings.Contains(after, planted) {
 				t.Errorf("move-secrets leaves it:\n%s", after)
@@ -65,6 +77,34 @@ func TestSecrets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// takenOver are the keys to which krmfn secrets --from takes over what was planted.
+func takenOver(t *testing.T, in string) []string {
+	t.Helper()
+	existing, err := secrets.Read(secrets.Names{Harbor: "harbor-secrets"}, []byte(in))
+	must(t, err)
+	var all []string
+	for _, v := range existing.Values {
+		if strings.Contains(v.Text, planted) {
+			all = append(all, v.Secret+"/"+v.Key)
+		}
+	}
+	return all
+}
+
+// readKeys are the keys of Secrets that pods read.
+func readKeys(t *testing.T, list *framework.ResourceList) []string {
+	t.Helper()
+	var all []string
+	for _, w := range kube.Workloads(list) {
+		for _, s := range w.Sources(list) {
+			if s.Kind == "Secret" {
+				all = append(all, s.Name+"/"+s.Key)
+			}
+		}
+	}
+	return all
 }
 
 func copyOf(list *framework.ResourceList) *framework.ResourceList {
@@ -98,26 +138,27 @@ func openSecrets(t *testing.T, list *framework.ResourceList) []string {
 func plants() []plant {
 	var all []plant
 	for _, use := range harbor.SecretsV1() {
-		for _, s := range slices.Concat(use.Settings, use.Unread) {
+		for i, s := range slices.Concat(use.Settings, use.Unread) {
 			if use.Public() || s.Of == harbor.RedisServer {
 				continue // anybody may see a certificate; there is no Redis in the base
 			}
 			for _, place := range s.Places {
-				all = append(all, plantsOf(s.Of, place, use)...)
+				all = append(all, plantsOf(s.Of, place, use, i < len(use.Settings) && s.Of != harbor.MySQL)...)
 			}
 		}
 	}
 	return append(all,
-		plant{"_REDIS_URL", inEnv(harbor.UI, "_REDIS_URL", "redis:6379,100,"+planted+",11")},
-		plant{"REGISTRY_STORAGE_S3", inEnv(harbor.Registry, "REGISTRY_STORAGE_S3", "{bucket: a, secretkey: "+planted+"}")},
-		plant{"REGISTRY_REDIS", inEnv(harbor.Registry, "REGISTRY_REDIS", `{"addr": "redis:6379", "password": "`+planted+`"}`)},
+		plant{"_REDIS_URL", inEnv(harbor.UI, "_REDIS_URL", "redis:6379,100,"+planted+",11"), true},
+		plant{"REGISTRY_STORAGE_S3", inEnv(harbor.Registry, "REGISTRY_STORAGE_S3", "{bucket: a, secretkey: "+planted+"}"), true},
+		plant{"REGISTRY_REDIS", inEnv(harbor.Registry, "REGISTRY_REDIS", `{"addr": "redis:6379", "password": "`+planted+`"}`), true},
 		plant{"a variable that another one refers to", func(t *testing.T, list *framework.ResourceList) {
 			inEnv(harbor.AdminServer, "DATABASE_PASSWORD", planted)(t, list)
+			component(t, list, harbor.AdminServer).RemoveEnv(list, "MYSQL_PWD")
 			inEnv(harbor.AdminServer, "MYSQL_PWD", "$(DATABASE_PASSWORD)")(t, list)
-		}})
+		}, true})
 }
 
-func plantsOf(part string, p harbor.Place, use harbor.SecretUse) []plant {
+func plantsOf(part string, p harbor.Place, use harbor.SecretUse, read bool) []plant {
 	name := func(kind string) string { return fmt.Sprintf("%s of %s %s", use.Key, part, kind) }
 	value := planted
 	if use.Holds != nil {
@@ -126,25 +167,25 @@ func plantsOf(part string, p harbor.Place, use harbor.SecretUse) []plant {
 	switch {
 	case p.Variable != "":
 		return []plant{
-			{name("as a variable"), inEnv(part, p.Variable, value)},
-			{name("in a ConfigMap"), inConfigMap(part, p.Variable, value, false)},
-			{name("in a ConfigMap of envFrom"), inConfigMap(part, p.Variable, value, true)},
-			{name("in a ConfigMap of envFrom with a prefix"), inPrefixed(part, p.Variable, value)},
-			{name("in a ConfigMap that nobody reads it from"), unread(part, p.Variable, value)},
-			{name("as it was applied"), applied(part, p.Variable, value)},
-			{name("in a ConfigMap as it was applied"), appliedConfigMap(part, p.Variable, value)},
-			{name("in a ConfigMap of a mounted folder"), inFolder(part, p.Variable, value)},
+			{name("as a variable"), inEnv(part, p.Variable, value), read},
+			{name("in a ConfigMap"), inConfigMap(part, p.Variable, value, false), read},
+			{name("in a ConfigMap of envFrom"), inConfigMap(part, p.Variable, value, true), read},
+			{name("in a ConfigMap of envFrom with a prefix"), inPrefixed(part, p.Variable, value), read},
+			{name("in a ConfigMap that nobody reads it from"), unread(part, p.Variable, value), false},
+			{name("as it was applied"), applied(part, p.Variable, value), false},
+			{name("in a ConfigMap as it was applied"), appliedConfigMap(part, p.Variable, value), false},
+			{name("in a ConfigMap of a mounted folder"), inFolder(part, p.Variable, value), false},
 		}
 	case p.Names:
-		return []plant{{name("as a file"), inFile(part, p.Field, "/etc/keys/mine.json")}}
+		return []plant{{name("as a file"), inFile(part, p.Field, "/etc/keys/mine.json"), read}}
 	case p.Field != nil:
-		return []plant{{name("in a file"), inConfig(p.Field, value)}}
+		return []plant{{name("in a file"), inConfig(p.Field, value), read}}
 	case p.Key != "":
-		return []plant{{name("in an INI file"), inINI(p)}}
+		return []plant{{name("in an INI file"), inINI(p), false}}
 	}
 	return []plant{
-		{name("as a file"), asFile(part, p.File, "")},
-		{name("as a file of a path of its own"), asFile(part, p.File, "/elsewhere/secret")},
+		{name("as a file"), asFile(part, p.File, ""), part != harbor.Nginx},
+		{name("as a file of a path of its own"), asFile(part, p.File, "/elsewhere/secret"), part != harbor.Nginx},
 	}
 }
 
@@ -262,6 +303,7 @@ func inFile(part string, field krm.Path, at string) func(*testing.T, *framework.
 func inConfig(field krm.Path, value string) func(*testing.T, *framework.ResourceList) {
 	return func(t *testing.T, list *framework.ResourceList) {
 		c := component(t, list, harbor.Registry)
+		c.RemoveEnv(list, "REGISTRY_HTTP_SECRET") // goes before the field
 		config := c.RegistryConfig(list, c.Environment(list))
 		embedded, err := krm.Embed(config.Object, config.Path...)
 		must(t, err)

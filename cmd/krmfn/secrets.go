@@ -65,7 +65,7 @@ Passwords are not given on the command line, where others can see them, but as
 env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 		Example: `  krmfn secrets --namespace harbor | kubectl create -f -
   krmfn secrets --harbor-cfg harbor.cfg --redis-password-from env:REDIS_PASSWORD -o secrets
-  kubectl get secret,configmap -n harbor -o yaml | krmfn secrets --from - | kubectl apply -f -`,
+  kubectl get rc,deployment,statefulset,configmap,secret -n harbor -o yaml | krmfn secrets --from - | kubectl apply -f -`,
 		GroupID: "commands",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -84,7 +84,7 @@ env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 	flags.StringVar(&o.names.CephFSNamespace, "cephfs-namespace", "ceph-csi", "`NAMESPACE` of the Secret that the ceph-csi driver reads")
 	flags.StringVar(&o.cephFSUser, "cephfs-user", "", "`USER` of CephFS without client., admin if only the key is given")
 	flags.BoolVar(&o.cephFSInTree, "cephfs-in-tree", false, "make "+secrets.CephFSInTree+" for the volume plugin inside Kubernetes up to 1.30")
-	flags.StringVar(&o.from, "from", "", "keep what the Secrets and ConfigMaps in `FILE` hold, - is stdin")
+	flags.StringVar(&o.from, "from", "", "keep what the Harbor in `FILE` has in use: its workloads, ConfigMaps and Secrets; - is stdin")
 	flags.StringVar(&o.harborCfg, "harbor-cfg", "", "keep the passwords in the harbor.cfg `FILE`, and the keys in the files that it names")
 	flags.StringVarP(&o.output, "output", "o", "", "write a file for each Secret to `DIR` instead of printing them")
 	for _, f := range sourceFlags {
@@ -207,7 +207,7 @@ func (o *secretsOptions) readExisting(s streams) (secrets.Existing, error) {
 	}
 	existing, err := secrets.Read(o.names, file.Content)
 	if err == nil && !existing.Known(o.names) {
-		err = errors.New("holds no Secret or ConfigMap of Harbor by the names that are looked for")
+		err = errors.New("holds nothing of Harbor: neither a workload nor a ConfigMap or Secret")
 	}
 	if err != nil {
 		return secrets.Existing{}, fmt.Errorf("%s: %w", file, err)

@@ -344,7 +344,7 @@ func TestSecretsErrors(t *testing.T) {
 		{"", []string{"check", "--name", "harbor-redis", "-"}, "krmfn: two Secrets are called harbor-redis\n"},
 		{"", []string{"--cephfs-in-tree"}, "krmfn: --cephfs-in-tree: give the key with --cephfs-key-from\n"},
 		{"", []string{"--cephfs-in-tree", "--cephfs-user", "a"}, "krmfn: --cephfs-user: the volume plugin inside Kubernetes reads the user from the volume: leave it out\n"},
-		{"", []string{"--from", "-"}, "krmfn: --from: standard input: holds no Secret or ConfigMap of Harbor by the names that are looked for\n"},
+		{"", []string{"--from", "-"}, "krmfn: --from: standard input: holds nothing of Harbor: neither a workload nor a ConfigMap or Secret\n"},
 		{"", []string{"--from", dir + "/nowhere"}, "krmfn: --from: reading " + dir + "/nowhere: no such file or directory\n"},
 		{made, []string{"--from", "-", "--namespace", "other"}, "krmfn secrets:\n" +
 			"  error: Secret harbor-secrets: is ignored: it is in namespace harbor, not in other\n" +

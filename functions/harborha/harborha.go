@@ -27,6 +27,7 @@ import (
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
 	"krmfn.dev/harbor/functions/validateha"
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -108,8 +109,8 @@ func (h *HarborHA) sections() []section {
 func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 	decided := map[string]applyharborcfg.Decision{}
 	if h.Secrets != nil {
-		for _, name := range []string{"db_password", "email_password", "harbor_admin_password", "ldap_search_pwd"} {
-			decided[name] = applyharborcfg.Decision{Field: "spec.secrets"}
+		for _, use := range harbor.CfgSecrets() {
+			decided[use.Cfg] = applyharborcfg.Decision{Field: "spec.secrets"}
 		}
 	}
 	if h.Endpoint != nil {

@@ -37,6 +37,7 @@ func (c Cfg) Get(name string) (CfgEntry, bool) {
 // have.
 func (e CfgEntry) Key() (CfgKey, bool) {
 	k, ok := cfgKeys[e.Name]
+	_, k.Secret = v1.SecretOf(e.Name)
 	return k, ok
 }
 
@@ -67,13 +68,13 @@ var cfgKeys = map[string]CfgKey{
 	"ssl_cert":        {},
 	"ssl_cert_key":    {},
 
-	"db_password": {Variable: "MYSQL_PWD", Secret: true, check: isSet},
+	"db_password": {Variable: "MYSQL_PWD", check: isSet},
 	"db_host":     {Variable: "MYSQL_HOST", check: CheckDatabaseHost},
 	"db_port":     {Variable: "MYSQL_PORT", check: isNumber(1, 65535)},
 	"db_user":     {Variable: "MYSQL_USR", check: krm.CheckDatabaseUser},
 
 	"max_job_workers":              {Variable: "MAX_JOB_WORKERS", check: isNumber(1, 1000)},
-	"harbor_admin_password":        {Variable: "HARBOR_ADMIN_PASSWORD", Secret: true, check: isSet},
+	"harbor_admin_password":        {Variable: "HARBOR_ADMIN_PASSWORD", check: isSet},
 	"auth_mode":                    {Variable: "AUTH_MODE", check: oneOf("db_auth", "ldap_auth", "uaa_auth")},
 	"self_registration":            {Variable: "SELF_REGISTRATION", check: oneOf("on", "off")},
 	"token_expiration":             {Variable: "TOKEN_EXPIRATION", check: isNumber(1, 525600)},
@@ -85,14 +86,14 @@ var cfgKeys = map[string]CfgKey{
 	"email_server":      {Variable: "EMAIL_HOST", Mail: "host", check: isOptional(krm.CheckHost)},
 	"email_server_port": {Variable: "EMAIL_PORT", Mail: "port", check: isNumber(1, 65535)},
 	"email_username":    {Variable: "EMAIL_USR", Mail: "username"},
-	"email_password":    {Variable: "EMAIL_PWD", Mail: "password", Secret: true},
+	"email_password":    {Variable: "EMAIL_PWD", Mail: "password"},
 	"email_from":        {Variable: "EMAIL_FROM", Mail: "from"},
 	"email_ssl":         {Variable: "EMAIL_SSL", Mail: "ssl", check: oneOf("true", "false")},
 	"email_insecure":    {Variable: "EMAIL_INSECURE", check: oneOf("true", "false")},
 
 	"ldap_url":        {Variable: "LDAP_URL", check: isLDAP},
 	"ldap_searchdn":   {Variable: "LDAP_SEARCH_DN"},
-	"ldap_search_pwd": {Variable: "LDAP_SEARCH_PWD", Secret: true},
+	"ldap_search_pwd": {Variable: "LDAP_SEARCH_PWD"},
 	"ldap_basedn":     {Variable: "LDAP_BASE_DN"},
 	"ldap_filter":     {Variable: "LDAP_FILTER"},
 	"ldap_uid":        {Variable: "LDAP_UID"},
@@ -103,10 +104,10 @@ var cfgKeys = map[string]CfgKey{
 	"secretkey_path":    {Needless: "krmfn secrets makes the key"},
 	"log_rotate_count":  {Needless: "the nodes rotate logs"},
 	"log_rotate_size":   {Needless: "the nodes rotate logs"},
-	"clair_db_password": {Secret: true, Needless: "there is no Clair"},
+	"clair_db_password": {Needless: "there is no Clair"},
 	"uaa_endpoint":      {Needless: "the manifests have no UAA"},
 	"uaa_clientid":      {Needless: "the manifests have no UAA"},
-	"uaa_clientsecret":  {Secret: true, Needless: "the manifests have no UAA"},
+	"uaa_clientsecret":  {Needless: "the manifests have no UAA"},
 	"uaa_ca_root":       {Needless: "the manifests have no UAA"},
 }
 

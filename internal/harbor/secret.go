@@ -175,3 +175,15 @@ func (l layout) SecretOf(cfg string) (SecretUse, bool) {
 // SecretsV1 is the table of Harbor 1.x, for those who make Secrets before there is
 // a Harbor.
 func SecretsV1() []SecretUse { return v1.Secrets }
+
+// SecretOfVariable is the secret of Harbor 1.x that can stand in the variable.
+func SecretOfVariable(name string) (SecretUse, bool) { return v1.secretVariable(name) }
+
+// CfgSecrets are the secrets that harbor.cfg gives and that have an effect on
+// Kubernetes.
+func CfgSecrets() []SecretUse {
+	return slices.DeleteFunc(slices.Clone(v1.Secrets), func(u SecretUse) bool {
+		key, known := CfgEntry{Name: u.Cfg}.Key()
+		return !known || key.Needless != ""
+	})
+}

@@ -221,7 +221,7 @@ func (f *secretFinder) redis(h *Harbor) {
 		if use.Of != f.Name() || !ok || i < 0 {
 			continue
 		}
-		if v.Text = reference.ReplaceAllString(passwordOfCommas(v.Text), ""); v.Text != "" {
+		if v.Text = reference.ReplaceAllString(PasswordOfCommas(v.Text), ""); v.Text != "" {
 			f.add(SecretValue{SecretUse: h.Secrets[i], Place: use.Places[0], Value: v, Read: true})
 		}
 	}
@@ -230,9 +230,9 @@ func (f *secretFinder) redis(h *Harbor) {
 // reference is what refers to a variable, in a text where nobody replaces it.
 var reference = regexp.MustCompile(`\$\([^)]*\)`)
 
-// passwordOfCommas is the password in address,pool size,password,database. One with
+// PasswordOfCommas is the password in address,pool size,password,database. One with
 // a comma in it is returned as a whole: nothing else in the value holds letters.
-func passwordOfCommas(text string) string {
+func PasswordOfCommas(text string) string {
 	parts := strings.Split(text, ",")
 	if len(parts) < 3 {
 		return ""

@@ -32,14 +32,9 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 	add := func(secret, key, name, text string) {
 		values = append(values, Value{Secret: secret, Key: key, Text: text, Source: name + " of harbor.cfg"})
 	}
-	for _, v := range [][3]string{
-		{n.Harbor, AdminPassword, "harbor_admin_password"},
-		{n.Harbor, LDAPPassword, "ldap_search_pwd"},
-		{n.Harbor, EmailPassword, "email_password"},
-		{Database, Password, "db_password"},
-	} {
-		if text := get(v[2]); text != "" {
-			add(v[0], v[1], v[2], text)
+	for _, use := range harbor.CfgSecrets() {
+		if text := get(use.Cfg); text != "" {
+			add(n.nameOf(use.In), use.Key, use.Cfg, text)
 		}
 	}
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -56,21 +57,9 @@ type key struct {
 
 func (n Names) specs() []spec {
 	return []spec{
-		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: []key{
-			{name: UISecret, random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
-			{name: JobserviceSecret, random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
-			{name: SecretKey, random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
-			{name: HTTPSecret, random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
-			{name: AdminPassword, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
-			{name: LDAPPassword, random: empty, rules: []rule{oneLine, noSpace}},
-			{name: EmailPassword, random: empty, rules: []rule{oneLine, noSpace}},
-		}},
-		{name: Database, namespace: n.Namespace, keys: []key{
-			{name: Password, random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(8)}},
-		}},
-		{name: Redis, namespace: n.Namespace, keys: []key{
-			{name: Password, random: password, rules: []rule{noPassword, noComma, oneLine, noSpace, unknown, atLeast(8)}},
-		}},
+		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: keysOf(harbor.OwnSecret)},
+		{name: Database, namespace: n.Namespace, keys: keysOf(harbor.DatabaseSecret)},
+		{name: Redis, namespace: n.Namespace, keys: keysOf(harbor.RedisSecret)},
 		{name: n.CephFS, namespace: n.CephFSNamespace, optional: true, keys: []key{
 			{name: CephFSUserID, rules: []rule{notEmpty, noClient, identifier}, hint: "--cephfs-user"},
 			{name: CephFSUserKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
@@ -79,6 +68,34 @@ func (n Names) specs() []spec {
 			{name: CephFSKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
 		}},
 	}
+}
+
+// forms say how values of each form are made and what is wrong with one.
+var forms = map[harbor.SecretForm]key{
+	harbor.Cookie:           {random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
+	harbor.AESKey:           {random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
+	harbor.YAMLText:         {random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
+	harbor.AdminPassword:    {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
+	harbor.OptionalPassword: {random: empty, rules: []rule{oneLine, noSpace}},
+	harbor.DatabasePass:     {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(8)}},
+	harbor.RedisPass:        {random: password, rules: []rule{noPassword, noComma, oneLine, noSpace, unknown, atLeast(8)}},
+}
+
+// keysOf are the keys of one of Harbor's Secrets that can be made one by one.
+func keysOf(in harbor.SecretObject) []key {
+	var all []key
+	for _, use := range harbor.SecretsV1() {
+		if k, ok := forms[use.Form]; ok && use.In == in {
+			k.name = use.Key
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// nameOf is what the Secret is called.
+func (n Names) nameOf(in harbor.SecretObject) string {
+	return map[harbor.SecretObject]string{harbor.OwnSecret: n.Harbor, harbor.DatabaseSecret: Database, harbor.RedisSecret: Redis}[in]
 }
 
 // order lists the keys of s: those of the spec first, then what others put in.

@@ -119,12 +119,13 @@ func (f *Findings) add(severity framework.Severity, secret, key, format string, 
 // Existing is what a running Harbor reads already.
 type Existing struct {
 	Secrets []Secret
-	Values  []Value // from ConfigMaps
+	Values  []Value // that its pods read, from wherever
+	Running Running
 }
 
 // Known says whether there is anything that Make keeps.
 func (e Existing) Known(n Names) bool {
-	return len(e.Values) > 0 || slices.ContainsFunc(e.Secrets, n.known)
+	return e.Running.Shown != "" || slices.ContainsFunc(e.Secrets, n.known)
 }
 
 func (n Names) known(s Secret) bool {
@@ -172,6 +173,9 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 		if spec.optional && len(s.Data)+len(s.faults) == 0 {
 			continue
 		}
+		if spec.tokens && r.lacksKey(s, &found) {
+			continue
+		}
 		keys, err := m.complete(spec, s)
 		if err != nil {
 			return nil, nil, fmt.Errorf("making Secret %s: %w", s.Name, err)
@@ -185,6 +189,21 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 		return nil, slices.DeleteFunc(found, func(f Finding) bool { return f.Severity == framework.Info }), nil
 	}
 	return made, found, nil
+}
+
+// lacksKey says whether a Harbor runs and the key that it encrypted with is not
+// here. With a new one it could no longer decrypt what it has stored.
+func (r Request) lacksKey(s Secret, found *Findings) bool {
+	if r.Existing.Running.Shown == "" || s.has(SecretKey) {
+		return false
+	}
+	lacks := r.Existing.Running.Lacks[SecretKey]
+	if lacks == "" {
+		lacks = "the ConfigMaps, Secrets and workloads of that Harbor (kubectl get rc,deployment,statefulset,configmap,secret -o yaml)"
+	}
+	found.add(framework.Error, s.Name, SecretKey, "is missing, and a Harbor that runs is there (%s): with a new key it cannot decrypt what it has stored. Give %s too",
+		r.Existing.Running.Shown, lacks)
+	return true
 }
 
 // namespace is the one asked for, or the one of the Secrets that are there.
@@ -203,6 +222,9 @@ func (r Request) namespace(found *Findings) string {
 			}
 			namespace = s.Namespace
 		}
+	}
+	if namespace == "" {
+		namespace = r.Existing.Running.Namespace
 	}
 	return namespace
 }
@@ -294,7 +316,7 @@ func (r Request) tell(secret string, made []string, found *Findings) {
 // in another namespace only is an error: it would get new values.
 func (r Request) tellIgnored(found *Findings) {
 	for _, s := range r.Existing.Secrets {
-		if r.Names.known(s) {
+		if r.Names.known(s) || slices.Contains(r.Existing.Running.secrets, s.Name) {
 			continue
 		}
 		severity, why := framework.Warning, "it is none of "+strings.Join(r.Names.all(), ", ")

@@ -1,0 +1,172 @@
+package secrets
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// Running is a Harbor that runs, as far as objects show it.
+type Running struct {
+	// Shown names what shows that it runs, "" for nothing.
+	Shown string
+	// Namespace is the one of its objects.
+	Namespace string
+	// Lacks says what has to be given too, by key: where its pods read it from.
+	Lacks map[string]string
+	// secrets are the names of those that values come from.
+	secrets []string
+}
+
+// addRunning takes over what the pods of a Harbor read, by the workloads among the
+// objects, or without any by what ConfigMaps and Secrets hold.
+func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
+	list := &framework.ResourceList{}
+	for _, obj := range objects {
+		namespace := krm.Text(obj, "metadata", "namespace")
+		if n.Namespace == "" || namespace == "" || namespace == n.Namespace {
+			list.Items = append(list.Items, obj)
+		}
+	}
+	e.Running.Lacks = map[string]string{}
+	all := harbor.FindAll(list)
+	switch len(all) {
+	case 0:
+		for _, obj := range list.Items {
+			e.addByKeys(n, obj)
+		}
+		return nil
+	case 1:
+		return e.addHarbor(n, all[0])
+	}
+	var names []string
+	for _, h := range all {
+		names = append(names, h.String())
+	}
+	return fmt.Errorf("there are %d Harbors: %s: choose one with --namespace, or give the objects of one", len(all), strings.Join(names, "; "))
+}
+
+// addHarbor takes over what the parts of a Harbor read.
+func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
+	if len(h.Secrets) == 0 {
+		return h.Unknown("which secrets it reads")
+	}
+	e.Running.Shown, e.Running.Namespace = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace()
+	for _, v := range h.SecretValues() {
+		switch source := v.Value.Source; {
+		case !v.Read || v.Component.Part().Stateful: // a server is told once, what the others say counts
+		case strings.Contains(v.Value.Text, kube.Hidden) || v.Value.Broken:
+			e.Running.Lacks[v.Key] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
+		default:
+			if source.Kind == "Secret" {
+				e.Running.secrets = append(e.Running.secrets, source.Name)
+			}
+			e.take(n, v.SecretUse, v.Value.Text, v.Object)
+		}
+	}
+	return nil
+}
+
+// take adds a value that is in use. What upstream's manifests put in place of a
+// value is none.
+func (e *Existing) take(n Names, use harbor.SecretUse, text string, from *yaml.RNode) {
+	isHTTPS := use.Form == harbor.TLSKey || use.Form == harbor.TLSCert
+	if text == "" || isHTTPS && !strings.HasPrefix(text, "-----BEGIN") || use.Form == harbor.YAMLText && text == "placeholder" {
+		return
+	}
+	e.Values = append(e.Values, Value{Secret: n.nameOf(use.In), Key: use.Key, Text: text, Source: krm.Name(from)})
+}
+
+// upstream are the names of the ConfigMaps of Harbor's own manifests of 1.2, which
+// may have a prefix and a suffix.
+var upstream = []string{"harbor-adminserver-config", "harbor-ui-config", "harbor-jobservice-config", "harbor-registry-config", "harbor-nginx-config"}
+
+// addByKeys takes over what a ConfigMap of Harbor's own manifests of 1.2 holds, or a
+// Secret, also under other names: known by the keys that they alone have.
+func (e *Existing) addByKeys(n Names, obj *yaml.RNode) {
+	name, data := krm.Text(obj, "metadata", "name"), krm.Strings(obj, "data")
+	known := false
+	switch krm.Text(obj, "kind") {
+	case "ConfigMap":
+		known = slices.ContainsFunc(upstream, func(one string) bool { return strings.Contains(name, one) })
+	case "Secret":
+		s := e.secret(name, krm.Text(obj, "metadata", "namespace"))
+		if n.known(s) {
+			return
+		}
+		data = s.Data
+		e.addPassword(n, obj, data)
+	default:
+		return
+	}
+	_, hasKey := data[SecretKey]
+	if known || hasKey || data[UISecret] != "" || data["pkey"] != "" && data["cert"] != "" {
+		e.takeAll(n, obj, data)
+	}
+}
+
+// secret is the Secret of that name.
+func (e *Existing) secret(name, namespace string) Secret {
+	i := slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.Name == name && s.Namespace == namespace })
+	return e.Secrets[i]
+}
+
+// addPassword takes over the password of a database or Redis whose Secret has a
+// prefix or suffix, where there is none without.
+func (e *Existing) addPassword(n Names, obj *yaml.RNode, data map[string]string) {
+	for _, use := range harbor.SecretsV1() {
+		name := n.nameOf(use.In)
+		alone := !slices.ContainsFunc(e.Secrets, func(s Secret) bool { return s.Name == name })
+		if use.In != harbor.OwnSecret && alone && strings.Contains(krm.Text(obj, "metadata", "name"), name) {
+			e.take(n, use, data[use.Key], obj)
+			e.Running.secrets = append(e.Running.secrets, krm.Text(obj, "metadata", "name"))
+		}
+	}
+}
+
+// takeAll takes over all that a ConfigMap or Secret of a Harbor holds.
+func (e *Existing) takeAll(n Names, obj *yaml.RNode, data map[string]string) {
+	if e.Running.Shown == "" {
+		e.Running.Shown, e.Running.Namespace = krm.Name(obj), krm.Text(obj, "metadata", "namespace")
+	}
+	if krm.Text(obj, "kind") == "Secret" {
+		e.Running.secrets = append(e.Running.secrets, krm.Text(obj, "metadata", "name"))
+	}
+	for _, use := range harbor.SecretsV1() {
+		for _, key := range keysByName(use, data) {
+			e.take(n, use, data[key], obj)
+		}
+		if use.In == harbor.RedisSecret {
+			e.take(n, use, harbor.PasswordOfCommas(data[harbor.RedisURL]), obj)
+		}
+	}
+}
+
+// keysByName are the keys of a ConfigMap or Secret that hold the secret: those that
+// are called like it or a variable, and pkey and cert, which nginx has both, of the
+// ui and the registry.
+func keysByName(use harbor.SecretUse, data map[string]string) []string {
+	_, hasKey := data["pkey"]
+	_, hasCert := data["cert"]
+	var all []string
+	for key := range data {
+		of, ok := harbor.SecretOfVariable(key)
+		named := ok && of.Key == use.Key && of.In == use.In && key != "MYSQL_ROOT_PASSWORD" || use.In == harbor.OwnSecret && key == use.Key
+		both := hasKey && hasCert
+		switch {
+		case named,
+			key == "pkey" && (use.Form == harbor.TLSKey && both || use.Form == harbor.TokenKey && !both),
+			key == "cert" && (use.Form == harbor.TLSCert && both || use.Form == harbor.TokenCert && !both):
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	return all
+}

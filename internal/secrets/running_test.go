@@ -1,0 +1,119 @@
+package secrets
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
+)
+
+// inUse is a Harbor of Harbor's own manifests that encrypts with usedKey.
+const usedKey = "0123456789abcdef"
+
+func inUse(t *testing.T) string {
+	t.Helper()
+	text := strings.ReplaceAll(golden.Base(t), "SECRET_KEY: CHANGE-ME-PLEASE", `SECRET_KEY: "`+usedKey+`"`)
+	own := complete(t)[0].Data
+	for key, value := range map[string]string{"pkey": own[TokenKey], "cert": own[TokenCert]} {
+		indented := "|\n    " + strings.ReplaceAll(strings.TrimSpace(value), "\n", "\n    ")
+		text = strings.ReplaceAll(text, "\n  "+key+": CHANGE-ME-PLEASE", "\n  "+key+": "+indented)
+	}
+	// In a cluster references lead to what is there, whatever it is called.
+	for _, part := range []string{"adminserver", "ui", "jobservice", "registry", "nginx", "mysql"} {
+		text = strings.ReplaceAll(text, "name: harbor-"+part+"-config", "name: prod-harbor-"+part+"-config-7h5k2m")
+	}
+	return text
+}
+
+// ofKinds are the documents of these kinds.
+func ofKinds(text string, kinds ...string) string {
+	var kept []string
+	for doc := range strings.SplitSeq(text, "\n---\n") {
+		for _, kind := range kinds {
+			if strings.Contains("\n"+doc+"\n", "\nkind: "+kind+"\n") {
+				kept = append(kept, doc)
+			}
+		}
+	}
+	return strings.Join(kept, "\n---\n")
+}
+
+// TestRunning takes over what a Harbor has in use, in whatever way it is given, and
+// makes no new key for one that runs.
+func TestRunning(t *testing.T) {
+	all := inUse(t)
+	configMaps, workloads := ofKinds(all, "ConfigMap"), ofKinds(all, "ReplicationController")
+	anyName := strings.NewReplacer("prod-harbor-adminserver-config-7h5k2m", "a", "prod-harbor-ui-config-7h5k2m", "b",
+		"prod-harbor-jobservice-config-7h5k2m", "c", "prod-harbor-registry-config-7h5k2m", "d", "prod-harbor-nginx-config-7h5k2m", "e")
+	secret := "\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: prod-harbor-secrets-5fd2}\nstringData: {SECRET_KEY: " + usedKey + ", UI_SECRET: ui-secret-of-16-c}\n"
+	fromSecret := strings.NewReplacer("configMap:\n          name: prod-harbor-", "secret:\n          secretName: prod-harbor-secrets-5fd2 #")
+	namespaced := strings.NewReplacer("\nmetadata:\n", "\nmetadata:\n  namespace: harbor\n")
+	for name, text := range map[string]string{
+		"all":                          all,
+		"ConfigMaps":                   configMaps,
+		"of any name":                  anyName.Replace(all),
+		"ConfigMaps of any name":       anyName.Replace(configMaps),
+		"in a namespace":               namespaced.Replace(all),
+		"Secret of another name":       secret,
+		"read from that Secret":        fromSecret.Replace(workloads) + secret,
+		"the workloads and ConfigMaps": workloads + "\n---\n" + configMaps,
+		"one workload":                 ofKinds(workloads, "ReplicationController") + "\n---\n" + configMaps,
+	} {
+		made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, text)})
+		if found.Failed() || made[0].Data[SecretKey] != usedKey {
+			t.Errorf("%s: it gets another key: %s", name, found)
+		}
+		if want := map[string]string{"in a namespace": "harbor"}[name]; len(made) > 0 && made[0].Namespace != want {
+			t.Errorf("%s: the Secret is in namespace %q", name, made[0].Namespace)
+		}
+	}
+}
+
+// TestRunningLacks refuses to make a key for a Harbor that runs.
+func TestRunningLacks(t *testing.T) {
+	all := inUse(t)
+	workloads := ofKinds(all, "ReplicationController")
+	for name, c := range map[string]struct{ text, want string }{
+		"workloads alone": {workloads,
+			"(ReplicationController adminserver-rc): with a new key it cannot decrypt what it has stored. Give key SECRET_KEY of ConfigMap prod-harbor-ui-config-7h5k2m too"},
+		"the registry's ConfigMap alone": {"kind: ConfigMap\nmetadata: {name: x-harbor-registry-config}\ndata: {cert: x}", "(ConfigMap x-harbor-registry-config)"},
+		"the ui's without the key":       {"kind: ConfigMap\nmetadata: {name: any}\ndata: {UI_SECRET: x}", "(ConfigMap any)"},
+		"workloads and their Secrets, but for one": {
+			strings.ReplaceAll(workloads, "configMap:\n          name: prod-harbor-", "secret:\n          secretName: mine-") + "\n---\n" + mustWrite(t, complete(t)[1:2]),
+			"of Secret mine-ui-config-7h5k2m too"},
+	} {
+		made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, c.text)})
+		if len(made) > 0 || !found.Failed() || !strings.Contains(fmt.Sprint(found), c.want) {
+			t.Errorf("%s: %d Secrets, %s\nwant %s", name, len(made), found, c.want)
+		}
+	}
+	given := Request{Names: names, Existing: mustRead(t, workloads), Given: []Value{{Secret: names.Harbor, Key: SecretKey, Text: usedKey, Source: "--harbor-cfg"}}}
+	if made, found := mustMake(t, given); found.Failed() || made[0].Data[SecretKey] != usedKey {
+		t.Errorf("a key that is given does not count: %s", found)
+	}
+}
+
+// TestRunningTwice names both places of two keys, and does not choose between two
+// Harbors.
+func TestRunningTwice(t *testing.T) {
+	all := inUse(t)
+	differs := strings.Replace(all, `SECRET_KEY: "`+usedKey, `SECRET_KEY: "another-of-16-ch`, 1)
+	_, found := mustMake(t, Request{Names: names, Existing: mustRead(t, differs)})
+	said := fmt.Sprint(found)
+	if !found.Failed() || !strings.Contains(said, "adminserver-config") || !strings.Contains(said, "give different values") || strings.Count(said, "ConfigMap prod-harbor-") < 2 {
+		t.Errorf("two keys: %s", said)
+	}
+	two := strings.ReplaceAll(all, "\nmetadata:\n", "\nmetadata:\n  namespace: a\n") + "\n---\n" + strings.ReplaceAll(all, "\nmetadata:\n", "\nmetadata:\n  namespace: b\n")
+	if _, err := Read(names, []byte(two)); err == nil || !strings.Contains(err.Error(), "namespace a") || !strings.Contains(err.Error(), "--namespace") {
+		t.Errorf("two Harbors: %v", err)
+	}
+	one := names
+	one.Namespace = "b"
+	if existing, err := Read(one, []byte(two)); err != nil || existing.Running.Namespace != "b" {
+		t.Errorf("one of two Harbors: %v", err)
+	}
+	if _, err := Read(names, []byte("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: core}\nspec: {template: {spec: {containers: [{name: core, image: 'goharbor/harbor-core:v2.15.0'}]}}}")); err == nil || !strings.Contains(err.Error(), "1.2 to 1.5") {
+		t.Errorf("Harbor 2.x: %v", err)
+	}
+}
