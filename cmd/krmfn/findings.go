@@ -13,8 +13,8 @@ import (
 // printFindings prints a heading with the function and its config, and below it
 // one line for each finding, errors first; errors and warnings that say the same
 // about several objects share a line. This is all that kustomize shows its users,
-// without the name of the function (kustomize#4398). Info findings are printed
-// only if verbose is set; without findings nothing is printed.
+// without the name of the function (kustomize#4398). Notices are printed always,
+// other info findings only if verbose is set; without findings nothing is printed.
 func (s streams) printFindings(o krm.Outcome, verbose bool) {
 	lines := linesOf(o.Findings, o.Config)
 	if !verbose {
@@ -31,7 +31,7 @@ func (s streams) printFindings(o krm.Outcome, verbose bool) {
 		heading += " (" + o.Config + ")"
 	}
 	s.say("%s:", heading)
-	for _, severity := range []framework.Severity{framework.Error, framework.Warning, framework.Info} {
+	for _, severity := range []framework.Severity{framework.Error, framework.Warning, notice, framework.Info} {
 		for _, l := range lines {
 			if l.severity == severity {
 				s.say("  %s", l)
@@ -39,6 +39,9 @@ func (s streams) printFindings(o krm.Outcome, verbose bool) {
 		}
 	}
 }
+
+// notice stands for the severity of a notice, whose message says it all.
+const notice framework.Severity = "notice"
 
 // line is what is printed of findings that differ in the object only.
 type line struct {
@@ -53,6 +56,10 @@ type line struct {
 func linesOf(findings framework.Results, config string) []line {
 	var lines []line
 	for _, r := range findings {
+		if krm.IsNotice(r) {
+			lines = append(lines, line{severity: notice, message: r.Message})
+			continue
+		}
 		l := line{severity: r.Severity, message: r.Message}
 		if rule := r.Tags["rule"]; rule != "" {
 			l.message += " [" + rule + "]" // by which it can be looked up, and ignored

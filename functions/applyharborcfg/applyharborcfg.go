@@ -146,6 +146,8 @@ func (j *job) decide() error {
 			value, _, _ = strings.Cut(value, ",")
 		}
 		switch {
+		case decided && d.Value == value && key.Variable != "" && !key.Secret:
+			// The other section writes it, and has to see what stands there now.
 		case !decided, d.Value == value && !key.Secret:
 			rest = append(rest, e)
 		case d.Value != "" && d.Value != value && key.Secret:

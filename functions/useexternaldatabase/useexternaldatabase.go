@@ -15,16 +15,12 @@ package useexternaldatabase
 
 import (
 	"errors"
-	"slices"
 	"strconv"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
 
 // Function is use-external-database.
@@ -72,28 +68,27 @@ func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
+	h := adminServers[0].Harbor
+	replaced, err := s.inside(list, h)
+	if err != nil {
+		return err
+	}
 	for _, c := range adminServers {
 		if err := s.connect(list, c); err != nil {
 			return err
 		}
 	}
-	if s.KeepInternal {
-		return nil
-	}
-	for _, c := range harbor.Components(list) {
-		if c.Name() == harbor.MySQL {
-			if err := s.remove(list, c); err != nil {
-				return err
-			}
-		}
-	}
+	s.remove(list, h, replaced)
 	return nil
 }
+
+// hostVariable is where the adminserver reads the host from.
+const hostVariable = "MYSQL_HOST"
 
 func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Component) error {
 	var all []harbor.Assignment
 	for _, v := range [][2]string{
-		{"MYSQL_HOST", s.Host},
+		{hostVariable, s.Host},
 		{"MYSQL_PORT", strconv.Itoa(s.Port)},
 		{"MYSQL_USR", s.User},
 		{"MYSQL_DATABASE", s.Database},
@@ -112,42 +107,4 @@ func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Com
 		return err
 	}
 	return c.WarnLiteral(list, password)
-}
-
-// remove takes a database away with what only it uses: its Services,
-// ConfigMaps, claims and their volumes.
-func (s *UseExternalDatabase) remove(list *framework.ResourceList, c harbor.Component) error {
-	others := slices.DeleteFunc(kube.Workloads(list), func(w kube.Workload) bool { return w.RNode == c.RNode })
-	only := func(uses func(kube.Workload) bool) bool {
-		return uses(c.Workload) && !slices.ContainsFunc(others, uses)
-	}
-	gone := []*yaml.RNode{c.RNode}
-	for _, service := range kube.OfKind(list, "Service") {
-		if !only(func(w kube.Workload) bool { return w.Behind(service) }) {
-			continue
-		}
-		name, rest, _ := strings.Cut(s.Host, ".")
-		if name == service.GetName() && (rest == "" || rest == service.GetNamespace() || strings.HasPrefix(rest, service.GetNamespace()+".svc")) {
-			return krm.FieldErrorf("host", "%q is the Service of the database inside the cluster, which this function removes: name another server or set keepInternal: true", s.Host)
-		}
-		gone = append(gone, service)
-	}
-	for _, configMap := range kube.OfKind(list, "ConfigMap") {
-		if only(func(w kube.Workload) bool { return w.Reads(configMap, "") }) {
-			gone = append(gone, configMap)
-		}
-	}
-	for _, claim := range kube.Claims(list) {
-		if !only(func(w kube.Workload) bool { return w.Uses(claim) }) {
-			continue
-		}
-		gone = append(gone, claim)
-		if pv, err := kube.NewBinder(list).Volume(claim); err == nil && pv != nil {
-			gone = append(gone, pv)
-		}
-	}
-	for _, obj := range gone {
-		krm.Delete(list, obj)
-	}
-	return nil
 }

@@ -181,13 +181,3 @@ func Add(list *framework.ResourceList, obj, behind *yaml.RNode) {
 	list.Items = slices.Insert(list.Items, at+1, obj)
 	reportEdit(list, obj, nil, "object added", values{})
 }
-
-// Delete takes an object out of the list and reports it.
-func Delete(list *framework.ResourceList, obj *yaml.RNode) {
-	at := slices.Index(list.Items, obj)
-	if at < 0 {
-		return
-	}
-	list.Items = slices.Delete(list.Items, at, at+1)
-	reportEdit(list, obj, nil, "object removed", values{})
-}

@@ -214,9 +214,9 @@ func TestAddAndDelete(t *testing.T) {
 		t.Errorf("annotations %v", d.GetAnnotations())
 	}
 
-	Delete(list, a)
-	Delete(list, a) // is gone already
-	Delete(list, d)
+	Delete(list, a, "%s led to it", "X")
+	Delete(list, a, "") // is gone already
+	Delete(list, d, "it was needless")
 	if names() != "c b" {
 		t.Errorf("the items are %s", names())
 	}
@@ -224,7 +224,7 @@ func TestAddAndDelete(t *testing.T) {
 	for _, r := range list.Results {
 		told = append(told, string(r.Severity)+" "+r.ResourceRef.Kind+" "+r.Message)
 	}
-	want := []string{"info C object added", "info D object added", "info A object removed", "info D object removed"}
+	want := []string{"info C object added", "info D object added", "info A removed A a: X led to it", "info D removed D d: it was needless"}
 	if d := cmp.Diff(want, told); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}

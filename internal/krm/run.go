@@ -195,11 +195,11 @@ func (e *FieldError) path(config *yaml.RNode) string {
 }
 
 // withoutEdits are the findings that stay true when the edits are dropped. An
-// info is about an edit unless it has tags.
+// info is about an edit unless it has tags; a notice is about what was done, too.
 func withoutEdits(all framework.Results) framework.Results {
 	var kept framework.Results
 	for _, r := range all {
-		if r.Severity != framework.Info || len(r.Tags) > 0 {
+		if r.Severity != framework.Info || len(r.Tags) > 0 && !IsNotice(r) {
 			kept = append(kept, r)
 		}
 	}

@@ -41,7 +41,7 @@ func (e *Edit) Run(list *framework.ResourceList) error {
 			}
 		}
 		if e.Delete != "" && obj.GetName() == e.Delete {
-			Delete(list, obj)
+			Delete(list, obj, "e.Delete is set")
 		}
 	}
 	if e.Warn != "" {
