@@ -105,12 +105,14 @@ func moveCertificate(list *framework.ResourceList, c harbor.Component, config ha
 	if below, found := strings.CutPrefix(certificate, old+"/"); found {
 		moved = path.Join(directory, below)
 	}
-	switch {
-	case c.At(list, certificate).State != kube.Absent: // e.g. from a Secret elsewhere
-		return nil
-	case c.At(list, moved).State != kube.Absent:
-		return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
+	for _, wanted := range []kube.State{kube.Present, kube.Unsure} { // e.g. in a Secret that is not in the list
+		switch {
+		case c.At(list, certificate).State == wanted:
+			return nil
+		case c.At(list, moved).State == wanted:
+			return embedded.Set(list, moved, "auth", "token", "rootcertbundle")
+		}
 	}
 	return krm.Fault(config.ConfigMap, krm.Path{"data", config.Key},
-		"auth.token.rootcertbundle is %s, which no mount of %s delivers", certificate, krm.Name(c.RNode))
+		"auth.token.rootcertbundle is %s, which no mount of %s provides", certificate, krm.Name(c.RNode))
 }

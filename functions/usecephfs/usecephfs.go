@@ -3,9 +3,10 @@
 //
 // The PersistentVolume of each claim is found through the claim's volumeName or
 // selector or the volume's claimRef; a claim without one gets one. What is left
-// of the old source goes. Both get ReadWriteMany, the size and storageClassName
-// "", without which a default StorageClass takes the claim and it never binds;
-// the volume is retained when the claim is deleted.
+// of the old source goes. Both get ReadWriteMany and the size. The volume has no
+// class, and the claim storageClassName "", without which a default StorageClass
+// takes the claim and it never binds; the volume is retained when the claim is
+// deleted.
 //
 // csi is for clusters of today: a static volume of the ceph-csi driver, which
 // wants a Secret with userID and userKey. inTree is the volume plugin inside
@@ -17,6 +18,7 @@
 package usecephfs
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -165,39 +167,68 @@ func (s *UseCephFS) Run(list *framework.ResourceList) error {
 	if s.InTree != nil {
 		krm.Warn(list, list.FunctionConfig, nil, "inTree works up to Kubernetes 1.30: deprecated in 1.28 (kubernetes#118143), gone from 1.31 (kubernetes#124544); csi is its successor")
 	}
-	taken := map[*yaml.RNode]string{}
+	pairs, err := s.pairs(list)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, name := range s.claims() {
-		claim, err := s.find(list, name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		pv, err := kube.NewBinder(list).Volume(claim)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if first, ok := taken[pv]; ok && pv != nil {
-			errs = append(errs, krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already", krm.Name(claim), krm.Name(pv), first))
-			continue
-		}
-		taken[pv] = krm.Name(claim)
-		errs = append(errs, krm.Under(field(name), s.Volumes[name].apply(list, s, claim, pv)))
+	for _, p := range pairs {
+		errs = append(errs, krm.Under(field(p.setting), p.apply(list, s)))
 	}
 	return errors.Join(errs...)
 }
 
+// pair is a claim and its volume, nil when it has none yet.
+type pair struct {
+	Volume
+	setting   string // name of the claim in the settings
+	claim, pv *yaml.RNode
+}
+
+// pairs finds the claims and volumes, and checks that each has a name of its own
+// afterwards.
+func (s *UseCephFS) pairs(list *framework.ResourceList) ([]pair, error) {
+	b := kube.NewBinder(list)
+	var all []pair
+	var errs []error
+	for _, name := range s.claims() {
+		p := pair{Volume: s.Volumes[name], setting: name}
+		var err error
+		if p.claim, err = s.find(b, name); err == nil {
+			p.pv, err = b.Volume(p.claim)
+		}
+		first := slices.IndexFunc(all, func(other pair) bool { return p.pv != nil && other.pv == p.pv })
+		if err == nil && first >= 0 {
+			err = krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already", krm.Name(p.claim), krm.Name(p.pv), krm.Name(all[first].claim))
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		all = append(all, p)
+	}
+	for i, p := range all {
+		errs = append(errs, p.free(b, all[:i]))
+	}
+	return all, errors.Join(errs...)
+}
+
 // find returns the claim of that name, or the one that an earlier run gave its
 // new name to.
-func (s *UseCephFS) find(list *framework.ResourceList, name string) (*yaml.RNode, error) {
-	var found []*yaml.RNode
+func (s *UseCephFS) find(b *kube.Binder, name string) (*yaml.RNode, error) {
+	var found, renamed []*yaml.RNode
 	var names []string
-	for _, obj := range kube.Claims(list) {
+	for _, obj := range b.Claims {
 		names = append(names, obj.GetName())
-		if kube.Called(obj, obj.GetNamespace(), name) || obj.GetName() == s.Volumes[name].Name {
+		switch {
+		case kube.Called(obj, obj.GetNamespace(), name):
 			found = append(found, obj)
+		case obj.GetName() == s.Volumes[name].Name:
+			renamed = append(renamed, obj)
 		}
+	}
+	if len(found) == 0 {
+		found = renamed
 	}
 	switch len(found) {
 	case 1:
@@ -205,31 +236,59 @@ func (s *UseCephFS) find(list *framework.ResourceList, name string) (*yaml.RNode
 	case 0:
 		return nil, krm.FieldErrorf(field(name), "there is no PersistentVolumeClaim %s, there are %s", name, strings.Join(names, ", "))
 	}
-	return nil, krm.FieldErrorf(field(name), "means %d claims (another namespace, or the new name is taken)", len(found))
+	return nil, krm.FieldErrorf(field(name), "means %d claims, of several namespaces: render each from a kustomization of its own", len(found))
 }
 
-// apply changes one claim and its volume, nil when it has none.
-func (v Volume) apply(list *framework.ResourceList, s *UseCephFS, claim, pv *yaml.RNode) error {
-	size := v.Size
+// names are those that the two have afterwards.
+func (p pair) names() (claim, pv string) {
+	switch {
+	case p.Name != "":
+		return p.Name, p.Name
+	case p.pv != nil:
+		return p.claim.GetName(), p.pv.GetName()
+	}
+	return p.claim.GetName(), cmp.Or(krm.Text(p.claim, "spec", "volumeName"), p.claim.GetName())
+}
+
+// free checks that nobody else has one of the names, nor will have it: that of a
+// claim in its namespace, that of a volume in the cluster.
+func (p pair) free(b *kube.Binder, before []pair) error {
+	claim, pv := p.names()
+	for _, obj := range slices.Concat(b.Claims, b.Volumes) {
+		isClaim := obj.GetKind() == "PersistentVolumeClaim"
+		switch {
+		case obj == p.claim || obj == p.pv:
+		case isClaim && obj.GetName() == claim && obj.GetNamespace() == p.claim.GetNamespace(), !isClaim && obj.GetName() == pv:
+			return krm.FieldErrorf(field(p.setting)+".name", "%s is the name of another %s already: give the two a name that is free", obj.GetName(), obj.GetKind())
+		}
+	}
+	for _, other := range before {
+		if _, taken := other.names(); taken == pv {
+			return krm.FieldErrorf(field(p.setting)+".name", "%s will be the name of the PersistentVolume of %s: give the two a name that is free", pv, other.setting)
+		}
+	}
+	return nil
+}
+
+// apply changes the claim and its volume.
+func (p pair) apply(list *framework.ResourceList, s *UseCephFS) error {
+	size := cmp.Or(p.Size, krm.Text(p.claim, "spec", "resources", "requests", "storage"))
 	if size == "" {
-		size = krm.Text(claim, "spec", "resources", "requests", "storage")
+		return krm.FieldErrorf("size", "is missing, and %s asks for none", krm.Name(p.claim))
 	}
-	if size == "" {
-		return krm.FieldErrorf("size", "is missing, and %s asks for none", krm.Name(claim))
+	if p.pv == nil {
+		p.pv = newVolume(p.claim)
+		krm.Add(list, p.pv, p.claim)
 	}
-	if pv == nil {
-		pv = newVolume(claim)
-		krm.Add(list, pv, claim)
-	}
-	if v.Name != "" {
-		if err := v.rename(list, claim, pv); err != nil {
+	if p.Name != "" {
+		if err := p.rename(list); err != nil {
 			return err
 		}
 	}
-	if err := v.setVolume(list, s, pv, size); err != nil {
+	if err := p.setVolume(list, s, size); err != nil {
 		return err
 	}
-	return v.setClaim(list, claim, pv, size)
+	return p.setClaim(list, size)
 }
 
 // newVolume makes the volume of a claim that has none in the list.
@@ -245,54 +304,101 @@ func newVolume(claim *yaml.RNode) *yaml.RNode {
 	return yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "PersistentVolume", "metadata", metadata, "spec", krm.Map()))
 }
 
-// rename gives both the new name, which pod templates and the binding follow:
-// kustomize would not rewrite them.
-func (v Volume) rename(list *framework.ResourceList, claim, pv *yaml.RNode) error {
+// rename gives both the new name, which pod templates follow: kustomize would not
+// rewrite them.
+func (p pair) rename(list *framework.ResourceList) error {
 	for _, w := range kube.Workloads(list) {
 		for _, name := range w.Claims() {
-			if w.GetNamespace() == claim.GetNamespace() && kube.Called(claim, claim.GetNamespace(), krm.Text(w.RNode, name...)) {
-				if err := krm.Set(list, w.RNode, v.Name, name...); err != nil {
+			if w.GetNamespace() == p.claim.GetNamespace() && kube.Called(p.claim, p.claim.GetNamespace(), krm.Text(w.RNode, name...)) {
+				if err := krm.Set(list, w.RNode, p.Name, name...); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	if krm.Text(pv, "spec", "claimRef", "name") != "" {
-		if err := krm.Set(list, pv, v.Name, "spec", "claimRef", "name"); err != nil {
-			return err
-		}
-		// The identity of the old claim would keep the new one from binding.
-		krm.Remove(list, pv, "spec", "claimRef", "uid")
-		krm.Remove(list, pv, "spec", "claimRef", "resourceVersion")
-	}
-	for _, obj := range []*yaml.RNode{claim, pv} {
-		if err := krm.Set(list, obj, v.Name, "metadata", "name"); err != nil {
+	for _, obj := range []*yaml.RNode{p.claim, p.pv} {
+		if err := krm.Set(list, obj, p.Name, "metadata", "name"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// general are the fields of a PersistentVolume's spec that do not belong to one
-// kind of source.
-var general = []string{"accessModes", "capacity", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "volumeMode"}
-
-func (v Volume) setVolume(list *framework.ResourceList, s *UseCephFS, pv *yaml.RNode, size string) error {
-	kind, source := v.source(s, pv)
-	for _, field := range slices.Sorted(maps.Keys(krm.Strings(pv, "spec"))) {
-		ours := field == kind || field == "mountOptions" && krm.Lookup(pv, "spec", kind) != nil
-		if !ours && !slices.Contains(general, field) {
-			krm.Remove(list, pv, "spec", field)
+// reserve makes a volume that is reserved for the claim name it as it is called
+// now: kustomize would not.
+func (p pair) reserve(list *framework.ResourceList) error {
+	if reserved, ours := kube.Reserved(p.pv, p.claim); !reserved || ours {
+		return nil
+	}
+	if err := krm.Set(list, p.pv, p.claim.GetName(), "spec", "claimRef", "name"); err != nil {
+		return err
+	}
+	if namespace := p.claim.GetNamespace(); namespace != "" {
+		if err := krm.Set(list, p.pv, namespace, "spec", "claimRef", "namespace"); err != nil {
+			return err
 		}
 	}
-	return setAll(list, pv, []edit{
+	// The identity of the old claim would keep the new one from binding.
+	krm.Remove(list, p.pv, "spec", "claimRef", "uid")
+	krm.Remove(list, p.pv, "spec", "claimRef", "resourceVersion")
+	return nil
+}
+
+// general are the fields of a PersistentVolume's spec that do not belong to one
+// kind of source.
+var general = []string{"accessModes", "capacity", "claimRef", "persistentVolumeReclaimPolicy", "volumeMode"}
+
+// Annotations and labels of a PersistentVolume that belong to its source: the
+// options of its mount, and the zone that its pods have to be in (kubernetes
+// pkg/scheduler/framework/plugins/volumezone).
+var (
+	sourceAnnotations = []string{kube.ClassAnnotation, "volume.beta.kubernetes.io/mount-options"}
+	sourceLabels      = []string{"topology.kubernetes.io/zone", "topology.kubernetes.io/region",
+		"failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region"}
+)
+
+func (p pair) setVolume(list *framework.ResourceList, s *UseCephFS, size string) error {
+	kind, source := p.source(s, p.pv)
+	stays := krm.Lookup(p.pv, "spec", kind) != nil
+	for _, field := range slices.Sorted(maps.Keys(krm.Strings(p.pv, "spec"))) {
+		ours := field == kind || field == "mountOptions" && stays
+		if !ours && !slices.Contains(general, field) {
+			krm.Remove(list, p.pv, "spec", field)
+		}
+	}
+	for _, name := range sourceAnnotations {
+		if name == kube.ClassAnnotation || !stays {
+			removeFrom(list, p.pv, "annotations", name)
+		}
+	}
+	for _, name := range sourceLabels {
+		if krm.Lookup(p.claim, "spec", "selector", "matchLabels", name) == nil {
+			removeFrom(list, p.pv, "labels", name)
+		}
+	}
+	if err := p.reserve(list); err != nil {
+		return err
+	}
+	return setAll(list, p.pv, []edit{
 		{size, krm.Path{"spec", "capacity", "storage"}},
 		{krm.List("ReadWriteMany"), krm.Path{"spec", "accessModes"}},
 		{"Retain", krm.Path{"spec", "persistentVolumeReclaimPolicy"}},
-		{"", krm.Path{"spec", "storageClassName"}},
 		{"Filesystem", krm.Path{"spec", "volumeMode"}},
 		{source, krm.Path{"spec", kind}},
 	})
+}
+
+// removeFrom takes a label or annotation away, and their mapping when it is empty
+// then.
+func removeFrom(list *framework.ResourceList, obj *yaml.RNode, field, name string) {
+	if krm.Lookup(obj, "metadata", field, name) == nil {
+		return
+	}
+	if len(krm.Strings(obj, "metadata", field)) == 1 {
+		krm.Remove(list, obj, "metadata", field)
+		return
+	}
+	krm.Remove(list, obj, "metadata", field, name)
 }
 
 type edit struct {
@@ -342,14 +448,16 @@ func (v Volume) handle(c *CSI, pv *yaml.RNode) string {
 // setClaim makes the claim fit the volume. It names the volume unless they find
 // each other; a renamed one always, since its labels may still fit the old
 // volume in the cluster.
-func (v Volume) setClaim(list *framework.ResourceList, claim, pv *yaml.RNode, size string) error {
-	err := setAll(list, claim, []edit{
+func (p pair) setClaim(list *framework.ResourceList, size string) error {
+	removeFrom(list, p.claim, "annotations", kube.ClassAnnotation)
+	krm.Remove(list, p.claim, "spec", "volumeAttributesClassName")
+	err := setAll(list, p.claim, []edit{
 		{krm.List("ReadWriteMany"), krm.Path{"spec", "accessModes"}},
 		{size, krm.Path{"spec", "resources", "requests", "storage"}},
 		{"", krm.Path{"spec", "storageClassName"}},
 	})
-	if b := kube.NewBinder(list); err != nil || v.Name == "" && b.Meant(claim, pv) && b.Leads(claim, pv) {
+	if b := kube.NewBinder(list); err != nil || p.Name == "" && b.Meant(p.claim, p.pv) && b.Leads(p.claim, p.pv) {
 		return err
 	}
-	return krm.Set(list, claim, pv.GetName(), "spec", "volumeName")
+	return krm.Set(list, p.claim, p.pv.GetName(), "spec", "volumeName")
 }

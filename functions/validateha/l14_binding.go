@@ -17,7 +17,7 @@ var staticVolumes = Rule{
 	What: "Each claim is bound to the one volume that is meant for it, and the volume can be mounted and is kept.",
 	Why: "A claim without storageClassName gets the default class and never meets a volume without class; too small, other modes or " +
 		"another class, and pods wait forever (kubernetes.io persistent-volumes, static-pvc.md of ceph-csi).",
-	Do:     "Set storageClassName \"\" on both, the same size and modes, volumeName and Retain; use-cephfs does.",
+	Do:     "Set storageClassName \"\" on the claim and none on the volume, the same size and modes, volumeName and Retain; use-cephfs does.",
 	Remedy: []string{"cephFS"},
 	check: func(p *pass) {
 		for _, u := range p.claims {

@@ -480,7 +480,7 @@ var mutations = []mutation{
 	{"size that is none", "L14", e, set("PersistentVolumeClaim", "registry-pvc", "5 GB", request...)},
 	{"claim without class", "L14", e, cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName")},
 	{"claim of another class", "L14", e, set("PersistentVolumeClaim", "registry-pvc", "fast", "spec", "storageClassName")},
-	{"volume of another class", "L14", e, set("PersistentVolume", "registry-pv", "fast", "spec", "storageClassName")},
+	{"volume of another class", "L14", e, put("PersistentVolume", "registry-pv", "fast", "spec", "storageClassName")},
 	{"claim of a block device", "L14", e, put("PersistentVolumeClaim", "log-pvc", "Block", "spec", "volumeMode")},
 	{"claim selects nothing", "L14", e, set("PersistentVolumeClaim", "registry-pvc", "images", "spec", "selector", "matchLabels", "type")},
 	{"volume has another label", "L14", e, set("PersistentVolume", "registry-pv", "images", "metadata", "labels", "type")},
@@ -520,7 +520,7 @@ var mutations = []mutation{
 		return set("PersistentVolume", "registry-pv", krm.Text(log, handle...), handle...)(m)
 	}},
 	{"volume of a pool", "L14", w, both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "selector"), set("PersistentVolumeClaim", "registry-pvc", "pool", "spec", "storageClassName"), add(nfs("a", "5Gi")), add(nfs("b", "5Gi")))},
-	{"class of a volume by default", "L14", w, both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"), set("PersistentVolume", "registry-pv", "cephfs", "spec", "storageClassName"))},
+	{"class of a volume by default", "L14", w, both(cut("PersistentVolumeClaim", "registry-pvc", "spec", "storageClassName"), put("PersistentVolume", "registry-pv", "cephfs", "spec", "storageClassName"))},
 	{"no file system", "L14", w, cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "fsName")},
 
 	{"no probe", "L15", w, cut("Workload", "ui-rc", inPod("readinessProbe")...)},

@@ -187,14 +187,14 @@ func (b *Binder) named(pv, claim *yaml.RNode) bool {
 	})
 }
 
-// classAnnotation is where the class stood before Kubernetes 1.6. It still goes
+// ClassAnnotation is where the class stood before Kubernetes 1.6. It still goes
 // before the field (kubernetes pkg/apis/core/v1/helper, GetPersistentVolumeClass).
-const classAnnotation = "volume.beta.kubernetes.io/storage-class"
+const ClassAnnotation = "volume.beta.kubernetes.io/storage-class"
 
 // Class returns the StorageClass of a claim or volume, and whether it is set:
 // one that is set may be empty.
 func Class(obj *yaml.RNode) (name string, set bool) {
-	if name, set = obj.GetAnnotations()[classAnnotation]; set {
+	if name, set = obj.GetAnnotations()[ClassAnnotation]; set {
 		return name, true
 	}
 	return krm.Text(obj, "spec", "storageClassName"), krm.Lookup(obj, "spec", "storageClassName") != nil

@@ -361,3 +361,48 @@ func items(t testing.TB, docs ...string) *framework.ResourceList {
 	}
 	return list
 }
+
+// TestCallers finds who refers to a Service by its host name.
+func TestCallers(t *testing.T) {
+	for _, c := range []struct {
+		namespace, spec string
+		want            bool
+	}{
+		{"n", "containers: [{env: [{name: MYSQL_HOST, value: mysql}]}]", true},
+		{"n", "containers: [{env: [{name: MYSQL_HOST, value: mysql.n}]}]", true},
+		{"n", "containers: [{env: [{name: DATABASE_ADDR, value: 'mysql.n.svc.cluster.local:3306'}]}]", true},
+		{"n", "containers: [{env: [{name: X, value: 'mysql:3306'}]}]", true},
+		{"n", "containers: [{env: [{name: X, value: 'mysql://user:a@mysql/db'}]}]", true},
+		{"n", "containers: [{env: [{name: X, value: 'user@tcp(mysql)/db'}]}]", true},
+		{"n", "containers: [{env: [{name: X, value: earlier.n.svc}]}]", true},
+		{"n", "containers: [{args: [--host, mysql]}]", true},
+		{"n", "initContainers: [{command: [sh, -c, 'mysqladmin -h mysql ping']}]", true},
+		{"n", "containers: [{env: [{name: DB_HOST, valueFrom: {configMapKeyRef: {name: c, key: db}}}]}]", true},
+		{"n", "containers: [{env: [{name: X, valueFrom: {secretKeyRef: {name: s, key: dsn}}}]}]", true},
+		{"n", "containers: [{envFrom: [{secretRef: {name: s}}]}]", true},
+		{"n", "volumes: [{name: v, secret: {secretName: s}}]", true},
+		{"n", "volumes: [{name: v, configMap: {name: c, items: [{key: file, path: p}]}}]", true},
+		{"m", "containers: [{env: [{name: MYSQL_HOST, value: mysql.n}]}]", true},
+
+		{"m", "containers: [{env: [{name: MYSQL_HOST, value: mysql}]}]", false},
+		{"m", "containers: [{env: [{name: MYSQL_HOST, value: 'mysql:3306'}]}]", false},
+		{"n", "containers: [{env: [{name: MYSQL_HOST, value: mysql.example.com}]}]", false},
+		{"n", "containers: [{env: [{name: MYSQL_HOST, value: mysql-2}]}]", false},
+		{"n", "containers: [{env: [{name: MYSQL_HOST, value: my.mysql}]}]", false},
+		{"n", "containers: [{env: [{name: DATABASE_TYPE, value: mysql}]}]", false},
+		{"n", "containers: [{env: [{name: DB_URL, value: 'mysql://other:3306/db'}]}]", false},
+		{"n", "containers: [{args: [--datadir=/var/lib/mysql, mysql]}]", false},
+		{"n", "containers: [{name: mysql, image: mysql, volumeMounts: [{name: v, mountPath: /var/lib/mysql}]}]", false},
+		{"n", "volumes: [{name: v, configMap: {name: c, items: [{key: other, path: p}]}}]", false},
+		{"n", "containers: [{env: [{name: X, valueFrom: {configMapKeyRef: {name: c, key: db}}}]}]", false},
+	} {
+		list := items(t,
+			"apiVersion: v1\nkind: Service\nmetadata: {name: mysql, namespace: n, annotations: {internal.config.kubernetes.io/previousNames: earlier}}\n",
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\ndata: {db: mysql, file: \"a: b\\n  host: mysql\\n\", other: \"driver: mysql\"}\n",
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {dsn: cm9vdEBteXNxbDozMzA2}\n", // root@mysql:3306
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: "+c.namespace+"}\nspec: {"+c.spec+"}\n")
+		if got := len(Callers(list, list.Items[0])) == 1; got != c.want {
+			t.Errorf("%s refers to it: %t", c.spec, got)
+		}
+	}
+}
