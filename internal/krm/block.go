@@ -150,11 +150,13 @@ func (p *patcher) written(b block) string {
 		return "" // is read back as something else
 	}
 	var text strings.Builder
-	for line := range strings.Lines(out.String()) {
-		if line != "\n" {
-			text.WriteString(strings.Repeat(" ", b.column-1))
+	l := linesOf(out.String())
+	for i := range l.len() {
+		if line := l.line(i); line == "\n" {
+			text.WriteString(p.eol)
+		} else {
+			text.WriteString(strings.Repeat(" ", b.column-1) + strings.Replace(line, "\n", p.eol, 1))
 		}
-		text.WriteString(strings.TrimSuffix(line, "\n") + p.eol)
 	}
 	return text.String()
 }

@@ -105,7 +105,7 @@ func (e Embedded) Remove(list *framework.ResourceList, inner ...any) error {
 	}
 	p := Path(inner)
 	return e.change(list, p, func(root *yaml.Node) error {
-		above := Path(p[:len(p)-1])
+		above := p[:len(p)-1]
 		parent := Lookup(yaml.NewRNode(root), above...)
 		if parent == nil || child(parent, p[len(p)-1]) == nil {
 			return fmt.Errorf("%s comes through an alias", p)

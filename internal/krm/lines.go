@@ -1,15 +1,14 @@
 package krm
 
 import (
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
 
 // lineBreak is the length of the line break with which the text begins, 0 for
 // none. Every place that cuts a text by the positions of YAML nodes asks it: the
-// parser breaks lines at CR LF, LF, CR and at three characters of Unicode (YAML
-// 1.1, section 4.2).
+// parser breaks lines at LF, CR, the two as CR LF, and at three characters of
+// Unicode (YAML 1.1, section 4.2).
 func lineBreak(text string) int {
 	switch {
 	case text == "":
@@ -85,11 +84,6 @@ func (l lines) offset(line, column int) int {
 		at += size
 	}
 	return at
-}
-
-// number is the line, counted from 1, of a place in the text.
-func (l lines) number(offset int) int {
-	return sort.SearchInts(l.starts, offset+1)
 }
 
 // indentation is the number of spaces with which a line begins.

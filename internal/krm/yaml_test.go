@@ -79,7 +79,7 @@ func checkPlaces(t *testing.T, text string, node *yaml.Node) {
 	if at < 0 && node.Value != "" {
 		t.Fatalf("%q: there is no line %d column %d", text, node.Line, node.Column)
 	}
-	if node.Kind == yaml.ScalarNode && node.Value != "" {
+	if node.Kind == yaml.ScalarNode && node.Value != "" && !isNull(node) {
 		first, _ := utf8.DecodeRuneInString(node.Value)
 		if starts := text[at:]; !strings.HasPrefix(starts, string(first)) && !strings.ContainsAny(starts[:1], `"'|>!&?`) {
 			t.Errorf("%q: line %d column %d is %q, want %q", text, node.Line, node.Column, starts[:min(8, len(starts))], node.Value)
