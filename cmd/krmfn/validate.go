@@ -100,7 +100,7 @@ func (v *validation) run(args []string) error {
 	if err := checkInputs(inputs); err != nil {
 		return err
 	}
-	r := v.report(inputs, outcome.Findings)
+	r := v.report(inputs, outcome)
 	style := report.Style{Color: colored(v.out, os.Getenv), Infos: *v.verbose}
 	if err := r.Write(v.out, v.format, style); err != nil {
 		return err
@@ -127,7 +127,7 @@ func couldNotRun(findings framework.Results) error {
 	return errors.Join(all...)
 }
 
-func (v *validation) report(inputs []source, findings framework.Results) report.Report {
+func (v *validation) report(inputs []source, o krm.Outcome) report.Report {
 	r := report.Report{Rules: rules(), Version: versionString(), Input: inputs[0].standsFor()}
 	var located []report.Input
 	for _, in := range inputs {
@@ -135,8 +135,8 @@ func (v *validation) report(inputs []source, findings framework.Results) report.
 		located = append(located, in.located())
 	}
 	l := report.NewLocator(located, bounded.ReadRegular)
-	for _, f := range findings {
-		r.Findings = append(r.Findings, l.Locate(*f))
+	for _, f := range o.Findings {
+		r.Findings = append(r.Findings, l.Locate(*f, o.Lines[f]))
 	}
 	return r
 }

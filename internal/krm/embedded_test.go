@@ -204,6 +204,8 @@ func TestEmbeddedAdd(t *testing.T) {
 		"no end of literal": {"a: |-\n  x\n   # y", Path{"b"}, "x", "a: |-\n  x\n   # y\nb: x\n"},
 		"CRLF":              {"a:\r\n  b: 1\r\nc: |\r\n  x\r\n", Path{"a", "d"}, Map("e", "x", "f", "z"), "a:\r\n  b: 1\r\n  d:\r\n    e: x\r\n    f: z\r\nc: |\r\n  x\r\n"},
 		"after a document":  {"---\na: 1\n...\n", Path{"b"}, "x", "---\na: 1\nb: x\n...\n"},
+		"JSON":              {"{\n\t\"a\": 1\n}\n", Path{"b"}, Map("c", true), "{\n\t\"a\": 1,\n\t\"b\": {\n\t\t\"c\": true\n\t}\n}\n"},
+		"a number in JSON":  {"{\"a\": 1}", Path{"a"}, "new", "{\"a\":\"new\"}"},
 		"changes a list":    {"a: # why\n  - x # one\n  - y\n", Path{"a"}, List("z", "y", "w"), "a: # why\n  - z # one\n  - y\n  - w\n"},
 		"changes a mapping": {"a:\n  b: 1\n  # of c\n  c: 2\n  d:   3 # d\n", Path{"a"}, Map("b", 1, "d", 4, "e", 5), "a:\n  b: 1\n  d:   4 # d\n  e: 5\n"},
 	} {
@@ -228,8 +230,6 @@ func TestEmbeddedAdd(t *testing.T) {
 		})
 	}
 	for in, path := range map[string]Path{
-		`{"a": "1"}`:                       {"b"},
-		`{"a": 1}`:                         {"a"},
 		"x: &x {a: 1}\ny: *x\n":            {"x", "b"},
 		"x: &x\n  a: 1\ny: *x\n":           {"y", "b"},
 		"a: text\n":                        {"a", "b"},

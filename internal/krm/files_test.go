@@ -109,15 +109,17 @@ func keptLines(out, text string, but int) bool {
 // TestEditedLines edits objects in files: the diff is as small as the edit.
 func TestEditedLines(t *testing.T) {
 	for name, c := range map[string]struct{ in, spec, out string }{
-		"value":         {"# a\n" + configMap("a", "data:\n    # why\n    key:   old   # old\n    b: |\n      x \n"), "{set: {a: new}}", "# a\n" + configMap("a", "data:\n    # why\n    key:   new   # old\n    b: |\n      x \n")},
-		"new field":     {configMap("a", "data:\n    b:  'x'\n\n# end\n"), "{set: {a: new}}", configMap("a", "data:\n    b:  'x'\n    key: new\n\n# end\n")},
-		"new mapping":   {configMap("a", "\n# end\n"), "{set: {a: new}}", configMap("a", "data:\n  key: new\n\n# end\n")},
-		"block":         {configMap("a", "data:\n  key: |\n    a \n    # b\n  c: x \n"), "{set: {a: \"n\\ne\\nw\\n\"}}", configMap("a", "data:\n  key: |\n    n\n    e\n    w\n  c: x \n")},
-		"CRLF":          {"apiVersion: v1\r\nkind: A\r\nmetadata: {name: a}\r\n", "{set: {a: \"n\\nw\"}}", "apiVersion: v1\r\nkind: A\r\nmetadata: {name: a}\r\ndata:\r\n  key: |-\r\n    n\r\n    w\r\n"},
-		"JSON":          {`{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"data":{"x":"\/","key":"old"}}`, "{set: {a: new}}", `{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"data":{"x":"\/","key":"new"}}`},
-		"alias":         {configMap("a", "x: &x {key: old}\n# why\ndata: *x\ny: [ 1 ]\n"), "{set: {a: new}}", configMap("a", "x: {key: old}\n# why\ndata: {key: new}\ny: [ 1 ]\n")},
-		"first removed": {"# a\n---\n# b\n" + configMap("a", "# c\n") + "---\n# d\n" + configMap("b", ""), "{delete: a}", "---\n# d\n" + configMap("b", "")},
-		"all removed":   {configMap("a", ""), "{delete: a}", ""},
+		"value":          {"# a\n" + configMap("a", "data:\n    # why\n    key:   old   # old\n    b: |\n      x \n"), "{set: {a: new}}", "# a\n" + configMap("a", "data:\n    # why\n    key:   new   # old\n    b: |\n      x \n")},
+		"new field":      {configMap("a", "data:\n    b:  'x'\n\n# end\n"), "{set: {a: new}}", configMap("a", "data:\n    b:  'x'\n    key: new\n\n# end\n")},
+		"new mapping":    {configMap("a", "\n# end\n"), "{set: {a: new}}", configMap("a", "data:\n  key: new\n\n# end\n")},
+		"block":          {configMap("a", "data:\n  key: |\n    a \n    # b\n  c: x \n"), "{set: {a: \"n\\ne\\nw\\n\"}}", configMap("a", "data:\n  key: |\n    n\n    e\n    w\n  c: x \n")},
+		"CRLF":           {"apiVersion: v1\r\nkind: A\r\nmetadata: {name: a}\r\n", "{set: {a: \"n\\nw\"}}", "apiVersion: v1\r\nkind: A\r\nmetadata: {name: a}\r\ndata:\r\n  key: |-\r\n    n\r\n    w\r\n"},
+		"JSON":           {`{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"data":{"x":"\/","key":"old"}}`, "{set: {a: new}}", `{"apiVersion":"v1","kind":"A","metadata":{"name":"a"},"data":{"x":"\/","key":"new"}}`},
+		"JSON, new":      {"{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"A\",\n    \"metadata\": {\n        \"name\": \"a\"\n    },\n    \"x\": [1.50, null, \"<\", {}]\n}\n", "{set: {a: new}}", "{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"A\",\n    \"metadata\": {\n        \"name\": \"a\"\n    },\n    \"x\": [\n        1.50,\n        null,\n        \"<\",\n        {}\n    ],\n    \"data\": {\n        \"key\": \"new\"\n    }\n}\n"},
+		"JSON, one line": {"{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\"}}", "{set: {a: 'n\"w'}}", "{\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\"},\"data\":{\"key\":\"n\\\"w\"}}"},
+		"alias":          {configMap("a", "x: &x {key: old}\n# why\ndata: *x\ny: [ 1 ]\n"), "{set: {a: new}}", configMap("a", "x: {key: old}\n# why\ndata: {key: new}\ny: [ 1 ]\n")},
+		"first removed":  {"# a\n---\n# b\n" + configMap("a", "# c\n") + "---\n# d\n" + configMap("b", ""), "{delete: a}", "---\n# d\n" + configMap("b", "")},
+		"all removed":    {configMap("a", ""), "{delete: a}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := catalog.RunFiles("edit", editConfig(c.spec), []File{{"in.yaml", []byte(c.in)}})

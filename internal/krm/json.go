@@ -1,6 +1,7 @@
 package krm
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -13,13 +14,19 @@ import (
 // nor the pairs of \u escapes of a character beyond U+FFFF, takes three
 // characters of Unicode for line breaks, and keys of up to 1024 characters.
 func readJSON(text string) *yaml.Node {
-	if trimmed := strings.TrimLeft(text, " \t\r\n"); !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") || !json.Valid([]byte(text)) {
+	if !isJSON(text) {
 		return nil
 	}
 	r := jsonReader{decoder: json.NewDecoder(strings.NewReader(text)), text: text, line: 1, column: 1}
 	r.decoder.UseNumber()
 	root := r.value()
 	return &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}, Line: root.Line, Column: root.Column}
+}
+
+// isJSON says whether a text is a mapping or list in JSON.
+func isJSON(text string) bool {
+	trimmed := strings.TrimLeft(text, " \t\r\n")
+	return trimmed != "" && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid([]byte(text))
 }
 
 // jsonReader makes nodes of valid JSON.
@@ -68,4 +75,72 @@ func (r *jsonReader) skip() {
 		_, size := utf8.DecodeRuneInString(r.text[r.at:])
 		r.at, r.column = r.at+size, r.column+1
 	}
+}
+
+// writeJSON writes a tree in place of a JSON text, laid out like it: on one line,
+// or indented as its second line is. It is false for what JSON cannot hold.
+func writeJSON(text string, node *yaml.Node) (string, bool) {
+	var out bytes.Buffer
+	if !appendJSON(&out, node) {
+		return "", false
+	}
+	content := strings.Trim(text, " \t\r\n")
+	before, after, _ := strings.Cut(text, content)
+	_, second, several := strings.Cut(content, "\n")
+	if !several {
+		return before + out.String() + after, true
+	}
+	var indented bytes.Buffer
+	if json.Indent(&indented, out.Bytes(), "", second[:len(second)-len(strings.TrimLeft(second, " \t"))]) != nil {
+		return "", false
+	}
+	written := indented.String()
+	if strings.Contains(content, "\r\n") {
+		written = strings.ReplaceAll(written, "\n", "\r\n")
+	}
+	return before + written + after, true
+}
+
+func appendJSON(out *bytes.Buffer, node *yaml.Node) bool {
+	switch node.Kind {
+	case yaml.MappingNode, yaml.SequenceNode:
+		return appendJSONList(out, node)
+	case yaml.ScalarNode:
+	default:
+		return false
+	}
+	value := any(json.RawMessage(node.Value))
+	switch node.ShortTag() {
+	case yaml.NodeTagString:
+		value = node.Value
+	case yaml.NodeTagNull:
+		value = nil
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	out.Truncate(len(bytes.TrimRight(out.Bytes(), "\n")))
+	return err == nil
+}
+
+func appendJSONList(out *bytes.Buffer, node *yaml.Node) bool {
+	brackets := map[yaml.Kind]string{yaml.MappingNode: "{}", yaml.SequenceNode: "[]"}[node.Kind]
+	out.WriteByte(brackets[0])
+	for i, n := range node.Content {
+		switch {
+		case i > 0 && node.Kind == yaml.MappingNode && i%2 == 1:
+			out.WriteByte(':')
+		case i > 0:
+			out.WriteByte(',')
+		}
+		if node.Kind == yaml.MappingNode && i%2 == 0 {
+			key := *scalar(n.Value)
+			n = &key
+		}
+		if !appendJSON(out, n) {
+			return false
+		}
+	}
+	out.WriteByte(brackets[1])
+	return true
 }

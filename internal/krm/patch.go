@@ -2,7 +2,6 @@ package krm
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -14,13 +13,11 @@ import (
 // line breaks. It is false when that cannot be done; what it returns is read
 // back and compared before.
 func patch(text string, from, to *yaml.Node) (string, bool) {
-	p := &patcher{lines: linesOf(text), wide: isWide(from)}
-	p.eol = cmp.Or(p.lineEnd(), "\n")
-	if !p.node(from, to, p.documentEnd(from)) {
-		return "", false
+	patched, ok := patchLines(text, from, to)
+	if isJSON(text) && !(ok && isJSON(patched)) {
+		patched, ok = writeJSON(text, to)
 	}
-	patched, ok := p.apply()
-	if !ok || json.Valid([]byte(text)) && !json.Valid([]byte(patched)) {
+	if !ok {
 		return "", false
 	}
 	docs, err := ReadYAML([]byte(patched))
@@ -28,6 +25,15 @@ func patch(text string, from, to *yaml.Node) (string, bool) {
 		return "", false
 	}
 	return patched, true
+}
+
+func patchLines(text string, from, to *yaml.Node) (string, bool) {
+	p := &patcher{lines: linesOf(text), wide: isWide(from)}
+	p.eol = cmp.Or(p.lineEnd(), "\n")
+	if !p.node(from, to, p.documentEnd(from)) {
+		return "", false
+	}
+	return p.apply()
 }
 
 // patcher collects the edits that lead from one tree to another.

@@ -6,9 +6,10 @@ import "sigs.k8s.io/kustomize/kyaml/fn/framework"
 type Input struct {
 	Name    string // as the findings call it
 	Objects Places
-	// Origins is nil for the text of a file. For what a tool has built from files
-	// it returns those that may hold an object, given as it was built or the zero
-	// Place, and last the file to name if none of them does.
+	// Origins is nil for the text of a file, whose findings know their lines. For
+	// what a tool has built from files it returns those that may hold an object,
+	// given as it was built or the zero Place, and last the file to name if none of
+	// them does.
 	Origins func(built Place) []string
 }
 
@@ -25,21 +26,23 @@ func NewLocator(inputs []Input, read func(path string) ([]byte, error)) Locator 
 	l := Locator{map[string]Input{}, read, map[string]Places{}}
 	for _, in := range inputs {
 		l.inputs[in.Name] = in
-		if in.Origins == nil {
-			l.files[in.Name] = in.Objects
-		}
 	}
 	return l
 }
 
 // Locate adds the file and line, where they can be found, to a result about an
-// object of an input, or of another file that an annotation names.
-func (l Locator) Locate(r framework.Result) Finding {
+// object of an input, in this line of it, or of another file that an annotation
+// names.
+func (l Locator) Locate(r framework.Result, line int) Finding {
 	f := Finding{Result: r}
 	if r.File == nil || r.ResourceRef == nil {
 		return f
 	}
-	in := l.inputs[r.File.Path]
+	in, isInput := l.inputs[r.File.Path]
+	if isInput && in.Origins == nil {
+		f.Line = line
+		return f
+	}
 	built, _ := in.Objects.Find(*r.ResourceRef)
 	candidates := []string{r.File.Path}
 	if in.Origins != nil {

@@ -34,8 +34,7 @@ func TestLocate(t *testing.T) {
 		input, namespace, name, want string
 		line                         int
 	}{
-		{"f.yaml", "", "a", "f.yaml", 4},
-		{"f.yaml", "", "none", "f.yaml", 0},
+		{"f.yaml", "", "a", "f.yaml", 7}, // the line is known
 		{"a.yaml", "", "a", "a.yaml", 4}, // no input: an annotation says so
 		{"none.yaml", "", "a", "none.yaml", 0},
 		{"dir", "p", "a", "a.yaml", 4},
@@ -44,12 +43,12 @@ func TestLocate(t *testing.T) {
 		{"dir", "p", "made", "dir/kustomization.yaml", 0},
 	} {
 		ref := &yaml.ResourceIdentifier{TypeMeta: yaml.TypeMeta{APIVersion: "v1", Kind: "Pod"}, NameMeta: yaml.NameMeta{Name: c.name, Namespace: c.namespace}}
-		f := l.Locate(framework.Result{ResourceRef: ref, File: &framework.File{Path: c.input}, Field: &framework.Field{Path: "metadata.name"}})
+		f := l.Locate(framework.Result{ResourceRef: ref, File: &framework.File{Path: c.input}, Field: &framework.Field{Path: "metadata.name"}}, 7)
 		if f.File.Path != c.want || f.Line != c.line {
 			t.Errorf("%s %s/%s is in %s, line %d, want %s, line %d", c.input, c.namespace, c.name, f.File.Path, f.Line, c.want, c.line)
 		}
 	}
-	if f := l.Locate(framework.Result{Message: "m"}); f.File != nil || f.Line != 0 {
+	if f := l.Locate(framework.Result{Message: "m"}, 0); f.File != nil || f.Line != 0 {
 		t.Errorf("%+v", f)
 	}
 }
