@@ -7,6 +7,11 @@
 // accepts an empty input, drops earlier results, exits 0 on error results and
 // removes an internal annotation (KRM Functions Specification v1 asks for the
 // opposite each time).
+//
+// Plain manifests are cut into documents (yaml.go) before they are parsed. Each
+// keeps its text until a function changes its object; then the lines that differ
+// are written into it (patch.go), and what comes out is read back. Only where that
+// is not possible is an object written anew.
 package krm
 
 import (
