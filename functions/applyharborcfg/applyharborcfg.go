@@ -43,9 +43,9 @@ type ApplyHarborCfg struct {
 	// Decided are the keys that another section of harbor-ha decides. It is an
 	// error when harbor.cfg says something else.
 	Decided map[string]Decision `yaml:"-"`
-	// CertificateFrom is the section that takes the certificate of nginx from a
-	// Secret, whatever ssl_cert and ssl_cert_key say; "" for none.
-	CertificateFrom string `yaml:"-"`
+	// NoCertificate says why ssl_cert and ssl_cert_key are not used; "" where they
+	// are.
+	NoCertificate string `yaml:"-"`
 }
 
 // Decision is a value that stands in another section.
@@ -310,13 +310,17 @@ func (j *job) applyURL() error {
 // applyCertificate gives nginx the certificate and key of https, or for http
 // what k8s-prepare writes in their place.
 func (j *job) applyCertificate() error {
+	cert, given := j.cfg.Get("ssl_cert")
 	protocol, ok := j.cfg.Get("ui_url_protocol")
-	if !ok {
-		return nil
+	if d := j.Decided["ui_url_protocol"]; d.Value == "https" && given {
+		protocol.Value, ok = d.Value, true
 	}
-	if j.CertificateFrom != "" {
-		if cert, ok := j.cfg.Get("ssl_cert"); ok && protocol.Value == "https" {
-			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: ssl_cert and ssl_cert_key are not used: %s takes them from a Secret", cert.Line, j.CertificateFrom)
+	switch {
+	case !ok:
+		return nil
+	case j.NoCertificate != "":
+		if given && protocol.Value == "https" {
+			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: ssl_cert and ssl_cert_key are not used: %s", cert.Line, j.NoCertificate)
 		}
 		return nil
 	}

@@ -155,10 +155,10 @@ func ignored(cfg harbor.Cfg, data map[string]string) {
 func TestDecided(t *testing.T) {
 	const text = "hostname = hub.example.com\nui_url_protocol = https\nssl_cert = /data/cert/server.crt\nssl_cert_key = /data/cert/server.key\n"
 	decided := map[string]applyharborcfg.Decision{"hostname": {Field: "url", Value: "hub.example.com"}, "ui_url_protocol": {Field: "url", Value: "https"}}
-	for from, want := range map[string]string{"": certificates["server.key"], "spec.secrets": "CHANGE-ME-PLEASE"} {
-		got := apply(t, text, applyharborcfg.ApplyHarborCfg{Decided: decided, CertificateFrom: from})
+	for reason, want := range map[string]string{"": certificates["server.key"], "spec.secrets takes them from a Secret": "CHANGE-ME-PLEASE"} {
+		got := apply(t, text, applyharborcfg.ApplyHarborCfg{Decided: decided, NoCertificate: reason})
 		if is := got["harbor-nginx-config"]["pkey"]; is != want {
-			t.Errorf("the certificate comes from %q, and the key of nginx is %q, want %q", from, is, want)
+			t.Errorf("not used: %q, and the key of nginx is %q, want %q", reason, is, want)
 		}
 		if is := got["harbor-adminserver-config"]["EXT_ENDPOINT"]; is != "http://reg.mydomain.com" {
 			t.Errorf("the address is %q, and another section sets it", is)

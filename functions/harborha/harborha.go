@@ -12,7 +12,6 @@ package harborha
 import (
 	"errors"
 	"net"
-	"net/url"
 	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -71,10 +70,7 @@ type section struct {
 func (h *HarborHA) sections() []section {
 	var all []section
 	if h.HarborCfg != nil {
-		h.HarborCfg.Decided = h.decided()
-		if h.Secrets != nil {
-			h.HarborCfg.CertificateFrom = "spec.secrets"
-		}
+		h.HarborCfg.Decided, h.HarborCfg.NoCertificate = h.decided(), h.noCertificate()
 		all = append(all, section{"harborCfg", h.HarborCfg})
 	}
 	if len(h.SetReplicas.Replicas) > 0 {
@@ -104,6 +100,20 @@ func (h *HarborHA) sections() []section {
 	return all
 }
 
+// noCertificate says why nginx does not have the certificate of harbor.cfg, ""
+// where it does.
+func (h *HarborHA) noCertificate() string {
+	switch {
+	case h.Endpoint != nil && h.Endpoint.Behind != "":
+		return "with spec.endpoint.behind TLS ends in front of nginx"
+	case h.Endpoint != nil && h.Endpoint.TLS != nil:
+		return "spec.endpoint.tls names a Secret"
+	case h.Secrets != nil:
+		return "spec.secrets takes them from a Secret"
+	}
+	return ""
+}
+
 // decided are the keys of harbor.cfg that the sections endpoint, database,
 // redis and secrets set. Those of Redis came with later Harbors.
 func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
@@ -114,9 +124,9 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 		}
 	}
 	if h.Endpoint != nil {
-		if u, err := url.Parse(h.Endpoint.URL); err == nil {
-			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: u.Host}
-			decided["ui_url_protocol"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: u.Scheme}
+		if e, err := harbor.ParseEndpoint("url", h.Endpoint.URL); err == nil {
+			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Address()}
+			decided["ui_url_protocol"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Scheme}
 		}
 	}
 	if d := h.Database; d != nil {
