@@ -242,7 +242,7 @@ func (n *dockerNode) run(id *string, flags ...string) {
 // wait waits until the container answers HTTP.
 func (ct *container) wait() {
 	ct.t.Helper()
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		response, err := client.Get("http://" + ct.address + "/")
 		if err == nil {

@@ -77,11 +77,7 @@ CMD ["/etc/registry/config.yml"]
 func TestRegistry(t *testing.T) {
 	need(t, "docker", "krmfn", "docker-registry", "nginx", "ldd")
 	removeLeftovers(t)
-	images := map[string]string{}
-	for name, s := range stands {
-		images[name] = scratch + ":" + unusual.ReplaceAllString(name, "-")
-		s.build(t, images[name])
-	}
+	images := buildStands(t)
 	dir := tree(t)
 	ours := makeHarbor(t, dir)
 	r := registries{images: images, objects: ours.all}
@@ -93,6 +89,18 @@ func TestRegistry(t *testing.T) {
 	t.Run("upload moves", r.uploadMoves)
 	t.Run("parallel", r.parallel)
 	t.Run("behind nginx", r.behindNginx)
+}
+
+// buildStands builds what stands for the images of the manifests, and returns its
+// names by theirs.
+func buildStands(t *testing.T) map[string]string {
+	t.Helper()
+	images := map[string]string{}
+	for name, s := range stands {
+		images[name] = fmt.Sprintf("%s:%s", scratch, unusual.ReplaceAllString(t.Name()+"-"+name, "-"))
+		s.build(t, images[name])
+	}
+	return images
 }
 
 // registries is what the registry of some manifests is tested with.
@@ -146,7 +154,7 @@ func (r registries) start(t *testing.T, replicas int) running {
 	s := running{dockerNode: newDockerNode(t, r.images, r.objects)}
 	admin := podOf(t, r.objects, "ReplicationController", "adminserver-rc").env
 	s.ui = s.start("ui-rc", 80, func(p *pod) { p.env[asUI] = admin["HARBOR_ADMIN_PASSWORD"] })
-	external := strings.TrimPrefix(admin["EXT_ENDPOINT"], "http://")
+	_, external, _ := strings.Cut(admin["EXT_ENDPOINT"], "://")
 	s.client = newRegistryClient(t, map[string]string{external: s.ui.address})
 	s.client.external, s.client.password = external, admin["HARBOR_ADMIN_PASSWORD"]
 	for i := range replicas {
@@ -519,7 +527,7 @@ func newRegistryClient(t *testing.T, addresses map[string]string) *registryClien
 
 // RoundTrip counts.
 func (c *registryClient) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != "http" {
+	if request.URL.Scheme == "https" && c.transport.TLSClientConfig == nil {
 		return nil, errors.New("nobody speaks TLS here") // the library tries that first
 	}
 	response, err := c.transport.RoundTrip(request)

@@ -16,7 +16,8 @@ import (
 )
 
 // asUI makes this test program do the two things that the registry needs of
-// Harbor's ui: the token service and the receiver of notifications. It stands
+// Harbor's ui, the token service and the receiver of notifications, and gives out a
+// cookie. It stands
 // for the ui itself, which cannot be had here. Its value is the administrator's
 // password.
 const asUI = "KRMFN_E2E_UI"
@@ -55,6 +56,9 @@ func serveUI(password string) error {
 		for _, e := range notification.Events {
 			fmt.Printf("%s %s:%s\n", e.Action, e.Target.Repository, e.Target.Tag)
 		}
+	})
+	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "beegosessionID", Value: "x", Path: "/", HttpOnly: true}) // as the portal does
 	})
 	return http.ListenAndServe(":80", nil)
 }
