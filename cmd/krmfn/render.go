@@ -18,7 +18,8 @@ func newRender(s streams, verbose *bool) *cobra.Command {
 		Long: `render prints what kustomize build --enable-alpha-plugins DIR prints. The
 functions of this program run from it directly, whether their configs say
 container or exec. Other functions need the flags that kustomize needs, and are
-refused without them.`,
+refused without them. A function config under resources, where it changes
+nothing, is an error.`,
 		GroupID: "commands",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

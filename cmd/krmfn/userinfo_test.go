@@ -92,3 +92,16 @@ func addresses(objects []*yaml.RNode) []*yaml.Node {
 	}
 	return all
 }
+
+// TestNoUserinfoInErrors: neither do errors about arguments.
+func TestNoUserinfoInErrors(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"validate", "http://u:" + secret + "@hub"}, {"set-replicas", "u:" + secret + "@hub", "a"}, {"u:" + secret + "@hub"},
+		{"secrets", "--from", "u:" + secret + "@hub"}, {"database", "--database", "a", "--dump", "u:" + secret + "@hub"},
+	} {
+		if stdout, stderr, exit := krmfn("", args...); exit == 0 || strings.Contains(stdout+stderr, secret) || !strings.Contains(stderr, "***@hub") {
+			t.Errorf("%q: exit status %d\n%s%s", args, exit, stdout, stderr)
+		}
+	}
+}
