@@ -86,3 +86,23 @@ func (u *claimUse) shared() string {
 	}
 	return strings.Join(all, " and ") + " use it together"
 }
+
+// remedy is the section that gives the claim a volume that all nodes reach; ""
+// where it has one that is not for use-cephfs to change.
+func (u *claimUse) remedy() string {
+	pv := u.volume()
+	if len(u.users) > 0 && !slices.ContainsFunc(u.users, func(c *part) bool { return c.Name() != harbor.MySQL }) {
+		return toDatabase
+	}
+	if u.claim == nil || pv != nil && (hasAny(pv, krm.Path{"spec"}, "nfs") || isForeign(pv)) {
+		return ""
+	}
+	return krm.Path{"cephFS", "volumes", u.name}.String()
+}
+
+// isForeign says whether a driver serves the volume that is neither that of CephFS
+// nor one of disks.
+func isForeign(pv *yaml.RNode) bool {
+	driver := krm.Text(pv, "spec", "csi", "driver")
+	return driver != "" && !isCephFS(pv) && !slices.Contains(diskDrivers, driver)
+}

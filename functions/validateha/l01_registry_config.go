@@ -43,7 +43,7 @@ func checkConfigPath(p *pass, c *part) {
 		f := p.error(c.RNode, c.Path.Append("args"),
 			"the registry is told to read %s, which no mount provides: it does not start", r.Reads).is(r.Reads)
 		if elsewhere {
-			f.want(r.File)
+			f.want(r.File).add(toMount)
 		}
 	case r.At.State == kube.Absent && elsewhere:
 		misplaced(p, c)
@@ -78,7 +78,7 @@ func misplaced(p *pass, c *part) {
 	at := m.MountPath
 	f := p.error(c.RNode, m.Path.Append("mountPath"),
 		"config.yml is mounted as %s and the registry reads %s: it runs on the image's own configuration, which asks nobody for a "+
-			"password and keeps images in the container (harbor#3637)", r.File, r.Reads).is(at)
+			"password and keeps images in the container (harbor#3637)", r.File, r.Reads).add(toMount).is(at)
 	if path.Join(at, path.Base(r.Reads)) == r.File {
 		f.want(path.Dir(r.Reads))
 	}

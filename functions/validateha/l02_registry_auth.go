@@ -82,7 +82,7 @@ func checkCertificate(p *pass, c *part) {
 		f := p.error(at.Object, at.Path,
 			"auth.token.rootcertbundle is %s, which no mount provides: the registry does not start", shown(v)).is(shown(v))
 		if beside := path.Join(path.Dir(r.File), path.Base(v.Text)); c.At(p.list, beside).State == kube.Present {
-			f.want(beside)
+			f.want(beside).add(toMount)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func checkEntrypoint(p *pass, c *part) {
 		}
 		say(c.RNode, c.Path.Append("command"),
 			"leaves the start to the image's entrypoint, which does a chown on %s, and Kubernetes %s mounts that read-only: the "+
-				"registry never starts (harbor#4496)", harbor.RegistryDir, p.version).
+				"registry never starts (harbor#4496)", harbor.RegistryDir, p.version).add(toMount).
 			want([]string{"/usr/bin/registry"})
 	}
 }

@@ -30,14 +30,15 @@ func checkModes(p *pass, u *claimUse, together string) {
 		return
 	}
 	if !slices.Contains(kube.Modes(u.claim), rwx) {
-		p.error(u.claim, accessModes, "is not %s, but %s: pods on other nodes wait for the volume, or see one of their own", rwx, together).
+		p.error(u.claim, accessModes,
+			"is not %s, but %s: pods on other nodes wait for the volume, or see one of their own", rwx, together).add(u.remedy()).
 			is(kube.Modes(u.claim)).want([]string{rwx})
 		return
 	}
 	pv := u.volume()
 	switch {
 	case pv != nil && !slices.Contains(kube.Modes(pv), rwx):
-		p.error(pv, accessModes, "is not %s, but %s", rwx, together).is(kube.Modes(pv)).want([]string{rwx})
+		p.error(pv, accessModes, "is not %s, but %s", rwx, together).add(u.remedy()).is(kube.Modes(pv)).want([]string{rwx})
 	case pv == nil && len(u.volumes) == 0:
 		checkClass(p, u, together)
 	}
@@ -66,10 +67,11 @@ func checkClass(p *pass, u *claimUse, together string) {
 		// Static: the volume is not among the resources, which L14 says.
 	case slices.Contains(diskDrivers, provisioner):
 		p.error(u.claim, className,
-			"StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).is(name)
+			"StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).add(u.remedy()).is(name)
 	case class == nil && slices.Contains(diskClasses, name):
 		p.warn(u.claim, className,
-			"StorageClass %s makes disks on the clusters that come with it, which one node can use, but %s", name, together).is(name)
+			"StorageClass %s makes disks on the clusters that come with it, which one node can use, but %s",
+			name, together).add(u.remedy()).is(name)
 	case name == "":
 		p.note(u.claim, className, "the default StorageClass makes the volume: check that its volumes can be %s, since %s", rwx, together)
 	default:

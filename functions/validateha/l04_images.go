@@ -16,6 +16,7 @@ func checkImages(p *pass, c *part) {
 	drivers, known := r.Drivers()
 	switch {
 	case !known:
+		checkUnknownStorage(p, c)
 	case len(drivers) == 0:
 		p.error(r.Object, r.Path, "config.yml names no storage: the registry does not start")
 	case len(drivers) > 1:
@@ -25,6 +26,21 @@ func checkImages(p *pass, c *part) {
 		checkRoot(p, c)
 	case drivers[0] == "inmemory":
 		p.error(r.Object, r.Path, "storage is inmemory: images are gone when the registry restarts").is(drivers[0])
+	}
+}
+
+// checkUnknownStorage looks at a registry whose configuration cannot be seen: one
+// in object storage needs no volume.
+func checkUnknownStorage(p *pass, c *part) {
+	s := p.replicas(c)
+	shared := slices.ContainsFunc(c.Mounts(), func(m kube.Mount) bool {
+		return !ephemeral(c.RNode, m.Volume) && !hasAny(c.RNode, m.Volume, "hostPath")
+	})
+	told := slices.ContainsFunc(c.env.Names(), func(name string) bool { return strings.HasPrefix(name, "REGISTRY_STORAGE") })
+	if s.several() && !shared && !told && c.registry.Err == nil {
+		p.warn(c.RNode, c.Path.Append("volumeMounts"),
+			"the registry has %s, and no volume that pods on all nodes share: unless its configuration, which cannot be seen, names "+
+				"object storage, each has images of its own", s.word)
 	}
 }
 
@@ -108,17 +124,18 @@ func claimMounts(c *part) []kube.Mount {
 
 // checkWritable reports what makes the images read-only.
 func checkWritable(p *pass, c *part, m kube.Mount) {
-	check := func(obj *yaml.RNode, at krm.Path) {
+	check := func(obj *yaml.RNode, at krm.Path, remedy string) {
 		if krm.Text(obj, at.Append("readOnly")...) == "true" {
-			p.error(obj, at.Append("readOnly"), "nothing can be pushed to a registry whose storage is read-only").is(true).want(false)
+			p.error(obj, at.Append("readOnly"),
+				"nothing can be pushed to a registry whose storage is read-only").add(remedy).is(true).want(false)
 		}
 	}
-	check(c.RNode, m.Path)
-	pv := p.claimOf(c, krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)).volume()
+	check(c.RNode, m.Path, "")
+	claim := p.claimOf(c, krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...))
 	for _, source := range []string{"persistentVolumeClaim", "csi", "cephfs", "nfs", "glusterfs", "rbd"} {
-		check(c.RNode, m.Volume.Append(source))
-		if pv != nil {
-			check(pv, krm.Path{"spec", source})
+		check(c.RNode, m.Volume.Append(source), "")
+		if pv := claim.volume(); pv != nil {
+			check(pv, krm.Path{"spec", source}, claim.remedy())
 		}
 	}
 }

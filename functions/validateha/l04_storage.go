@@ -16,7 +16,7 @@ var sharedStorage = Rule{
 	Why: "A replica that sees another folder, or an empty one, has no images; the ui then deletes their entries from the database too " +
 		"(harbor#3637, harbor#20098; harbor v1.2.0 src/ui/api/utils.go, SyncRegistry).",
 	Do:     "Take a PersistentVolume that can be ReadWriteMany; use-cephfs makes one.",
-	Remedy: []string{"cephFS"},
+	Remedy: []string{"cephFS", "database"},
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.Registry) {
 			checkImages(p, c)
@@ -38,7 +38,7 @@ func checkInlineVolumes(p *pass, c *part) {
 	volumes := c.Pod.Append("volumes")
 	for i := range krm.Elements(c.RNode, volumes...) {
 		at := volumes.Append(i)
-		checkPlugin(p, c.RNode, at)
+		checkPlugin(p, c.RNode, at, "")
 		if krm.Lookup(c.RNode, at.Append("hostPath")...) == nil || !p.uses(c, at) {
 			continue
 		}

@@ -30,23 +30,24 @@ var plugins = []plugin{
 
 func checkSource(p *pass, u *claimUse, pv *yaml.RNode, together string) {
 	spec := krm.Path{"spec"}
-	checkPlugin(p, pv, spec)
+	checkPlugin(p, pv, spec, u.remedy())
 	driver := krm.Text(pv, "spec", "csi", "driver")
 	switch {
 	case krm.Lookup(pv, "spec", "hostPath") != nil:
 		checkHostPath(p, u, pv, spec.Append("hostPath"))
 	case together == "":
 	case krm.Lookup(pv, "spec", "local") != nil:
-		p.error(pv, spec.Append("local"), "is a disk of one node, but %s", together)
+		p.error(pv, spec.Append("local"), "is a disk of one node, but %s", together).add(u.remedy())
 	case ofOneNode(pv):
-		p.error(pv, spec.Append("nodeAffinity"), "lets one node use the volume, but %s", together)
+		p.error(pv, spec.Append("nodeAffinity"), "lets one node use the volume, but %s", together).add(u.remedy())
 	case kube.VolumeMode(pv) == "Block":
 	case slices.Contains(diskDrivers, driver):
-		p.error(pv, spec.Append("csi", "driver"), "%s makes disks, which one node can use, but %s", driver, together).is(driver)
+		p.error(pv, spec.Append("csi", "driver"),
+			"%s makes disks, which one node can use, but %s", driver, together).add(u.remedy()).is(driver)
 	default:
 		for _, d := range disks {
 			if krm.Lookup(pv, "spec", d) != nil {
-				p.error(pv, spec.Append(d), "is a disk, which one node can use, but %s", together)
+				p.error(pv, spec.Append(d), "is a disk, which one node can use, but %s", together).add(u.remedy())
 			}
 		}
 	}
@@ -75,7 +76,7 @@ func ofOneNode(pv *yaml.RNode) bool {
 	return len(slices.Compact(nodes)) == 1
 }
 
-func checkPlugin(p *pass, obj *yaml.RNode, at krm.Path) {
+func checkPlugin(p *pass, obj *yaml.RNode, at krm.Path, remedy string) {
 	for _, plugin := range plugins {
 		field := at.Append(plugin.field)
 		switch {
@@ -83,9 +84,10 @@ func checkPlugin(p *pass, obj *yaml.RNode, at krm.Path) {
 		case p.version.minor >= plugin.removed:
 			p.error(obj, field,
 				"this volume plugin is gone since Kubernetes 1.%d: no pod that uses the volume starts; use %s",
-				plugin.removed, plugin.instead)
+				plugin.removed, plugin.instead).add(remedy)
 		case p.version.minor >= plugin.deprecated:
-			p.warn(obj, field, "this volume plugin is deprecated and gone from Kubernetes 1.%d on: use %s", plugin.removed, plugin.instead)
+			p.warn(obj, field,
+				"this volume plugin is deprecated and gone from Kubernetes 1.%d on: use %s", plugin.removed, plugin.instead).add(remedy)
 		}
 	}
 }
@@ -106,5 +108,7 @@ func checkHostPath(p *pass, u *claimUse, pv *yaml.RNode, at krm.Path) {
 	}) {
 		say = p.warn
 	}
-	say(pv, at, "is a folder of one node: pods on other nodes do not see what the %s stores there", strings.Join(names(u.users), " and "))
+	say(pv, at,
+		"is a folder of one node: pods on other nodes do not see what the %s stores there",
+		strings.Join(names(u.users), " and ")).add(u.remedy())
 }

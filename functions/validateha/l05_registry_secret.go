@@ -24,9 +24,10 @@ func checkHTTPSecret(p *pass, c *part) {
 	switch {
 	case v.Text == "" && s.several():
 		p.error(at.Object, at.Path,
-			"the registry has no http.secret and %s: each generates its own, and a push that goes to two of them fails", s.word)
+			"the registry has no http.secret and %s: each generates its own, and a push that goes to two of them fails",
+			s.word).add(toSecrets)
 	case v.Text == "placeholder" || harbor.Placeholder(v.Text):
 		p.warn(at.Object, at.Path,
-			"http.secret of the registry is a placeholder that everybody knows: with it uploads of others can be taken over")
+			"http.secret of the registry is a placeholder that everybody knows: with it uploads of others can be taken over").add(toSecrets)
 	}
 }

@@ -40,15 +40,19 @@ func checkSessions(p *pass, c *part) {
 	switch {
 	case v.Broken: // L16 says so
 	case lineBreak(v):
-		p.error(at.Object, at.Path, "%s holds a line break: Redis refuses the password, or the ui takes another database", harbor.RedisURL)
+		f := p.error(at.Object, at.Path,
+			"%s holds a line break: Redis refuses the password, or the ui takes another database", harbor.RedisURL)
+		if !v.Secret {
+			f.add(toRedis)
+		}
 	case unset != "":
 		p.error(at.Object, at.Path,
 			"refers to %s, which is not expanded: only in the value of an entry of env is it, and only variables before that one are "+
-				"known", unset)
+				"known", unset).add(toRedis)
 	case err != nil:
-		p.error(at.Object, at.Path, "%s %v", harbor.RedisURL, err)
+		p.error(at.Object, at.Path, "%s %v", harbor.RedisURL, err).add(toRedis)
 	case host == "localhost" || isLoopback(host):
-		p.error(at.Object, at.Path, "%s points each pod at itself: sessions are not shared", harbor.RedisURL)
+		p.error(at.Object, at.Path, "%s points each pod at itself: sessions are not shared", harbor.RedisURL).add(toRedis)
 	case len(v.Unseen) > 0:
 		p.note(at.Object, at.Path, "a part comes from %s: check that it is what Redis wants and holds no comma", sources(v.Unseen))
 	}
@@ -70,5 +74,5 @@ func missingSessions(p *pass, c *part) {
 	}
 	p.error(c.RNode, c.Path.Append("env"),
 		"%s is not set and the ui has %s: each keeps sessions in its memory, and people are logged out at random%s",
-		harbor.RedisURL, strings.TrimSpace(s.word), hint)
+		harbor.RedisURL, strings.TrimSpace(s.word), hint).add(toRedis)
 }

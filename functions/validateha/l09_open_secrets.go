@@ -40,7 +40,8 @@ func checkOpen(p *pass) {
 	}
 	for _, a := range harbor.AppliedSecrets(p.list) {
 		p.warn(a.Object, krm.Path{"metadata", "annotations", harbor.LastApplied},
-			"shows %s as they were applied: take the annotation away (move-secrets)", strings.Join(slices.Sorted(slices.Values(a.Names)), ", "))
+			"shows %s as they were applied: take the annotation away",
+			strings.Join(slices.Sorted(slices.Values(a.Names)), ", ")).add(toSecrets)
 	}
 }
 
@@ -66,13 +67,16 @@ func (p *pass) secrets() []harbor.SecretValue {
 func reportOpen(p *pass, obj *yaml.RNode, e exposed) {
 	var says []string
 	if len(e.secrets) > 0 {
-		says = append(says, fmt.Sprintf("shows %s to everybody who can read it: put them into a Secret (move-secrets)", keysIn(e.secrets)))
+		says = append(says, fmt.Sprintf("shows %s to everybody who can read it: put them into a Secret", keysIn(e.secrets)))
 	}
 	if len(e.placeholders) > 0 {
 		says = append(says, fmt.Sprintf("placeholders have to be replaced in %s (krmfn secrets makes values)", keysIn(e.placeholders)))
 	}
 	if len(says) > 0 {
-		p.warn(obj, nil, "%s", strings.Join(says, "; "))
+		f := p.warn(obj, nil, "%s", strings.Join(says, "; "))
+		if len(e.secrets) > 0 {
+			f.add(toSecrets)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func checkSame(p *pass, adminserver *part, use harbor.SecretUse) {
 		case s.Known && first.Known && s.Text != first.Text:
 			p.error(s.Object, s.Path,
 				"%s of the %s differs from that of the %s: they refuse each other, or cannot decrypt what the other one stored",
-				use.Key, s.component.Name(), first.component.Name())
+				use.Key, s.component.Name(), first.component.Name()).add(toSecrets)
 		case !s.Known || !first.Known:
 			p.note(s.Object, s.Path,
 				"%s cannot be seen: check that %s of the %s and of the %s are equal",
@@ -106,7 +106,8 @@ func secretKey(p *pass, c *part) (secret, bool) {
 	case found.State == kube.Absent && c.Name() == harbor.JobService && c.AtLeast(5):
 		return s, false // it gets passwords decrypted
 	case found.State == kube.Absent && c.Name() == harbor.JobService:
-		p.warn(c.RNode, c.Path.Append("volumeMounts"), "no mount provides %s: replication to a registry with a password fails", shown(file))
+		p.warn(c.RNode, c.Path.Append("volumeMounts"),
+			"no mount provides %s: replication to a registry with a password fails", shown(file)).add(toSecrets)
 		return s, false
 	case found.State == kube.Absent:
 		p.error(c.RNode, c.Path.Append("volumeMounts"),

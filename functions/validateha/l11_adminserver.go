@@ -11,8 +11,9 @@ var sameSettings = Rule{
 	What: "All replicas of the adminserver have the same settings.",
 	Why: "Up to Harbor 1.3 each keeps them in a file of its own (harbor v1.2.0 src/adminserver/systemcfg; a database from 9b03c93afd, " +
 		"v1.4.0, on): what is changed in the portal reaches one of them, and is lost with the pod or on RESET.",
-	Do: "Run one adminserver with a volume at its store, or several with RESET \"true\" and all settings in the manifests.",
-	Of: old,
+	Do:     "Run one adminserver with a volume at its store, or several with RESET \"true\" and all settings in the manifests.",
+	Remedy: []string{"database"},
+	Of:     old,
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.AdminServer) {
 			checkStore(p, c)
@@ -41,11 +42,11 @@ func checkStore(p *pass, c *part) {
 	case s.several() && !resets && together:
 		p.error(at.Object, at.Path,
 			"is not \"true\" and %s of the adminserver write the settings to one file, each without knowing of the others: what one "+
-				"has written is lost", s.word).is(shown(reset)).want("true")
+				"has written is lost", s.word).add("database.reset: true").is(shown(reset)).want("true")
 	case s.several() && !resets:
 		p.error(at.Object, at.Path,
 			"is not \"true\" and there are %s of the adminserver: each has settings of its own, and which one answers is chance",
-			s.word).is(shown(reset)).want("true")
+			s.word).add("database.reset: true").is(shown(reset)).want("true")
 	case s.several() && !together:
 		p.warn(at.Object, at.Path,
 			"settings that are changed in the portal reach one of %s of the adminserver and are gone with it: change them in the "+

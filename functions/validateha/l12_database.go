@@ -32,11 +32,15 @@ var externalDatabase = Rule{
 
 // checkServer looks at a database inside.
 func checkServer(p *pass, c *part) {
+	if c.ByUse {
+		return // L19 says what is wrong with somebody else's
+	}
 	if s := c.scale; s.several() {
-		p.error(s.obj, s.path, "the database has %s on one data directory, which destroy it", s.word).want(1)
+		p.error(s.obj, s.path, "the database has %s on one data directory, which destroy it", s.word).add(toDatabase).want(1)
 	}
 	if !outlives(c, harbor.DatabaseDir) {
-		p.error(c.RNode, c.Path.Append("volumeMounts"), "no volume is mounted at %s: the database is lost with the pod", harbor.DatabaseDir)
+		p.error(c.RNode, c.Path.Append("volumeMounts"),
+			"no volume is mounted at %s: the database is lost with the pod", harbor.DatabaseDir).add(toDatabase)
 	}
 }
 
@@ -58,9 +62,9 @@ func checkDatabase(p *pass, c *part) {
 		switch {
 		case v.Broken:
 		case !ok || v.Text == "":
-			p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name)
+			p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name).add(toDatabase)
 		case name == "MYSQL_PORT" && v.Known && !isPort(v.Text):
-			p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).is(shown(v))
+			p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).add(toDatabase).is(shown(v))
 		case name == "MYSQL_HOST" && v.Known:
 			checkHost(p, c, v, at)
 		}
@@ -69,7 +73,7 @@ func checkDatabase(p *pass, c *part) {
 
 func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
 	if v.Text == "localhost" || isLoopback(v.Text) {
-		p.error(at.Object, at.Path, "points each pod at itself, where there is no database").is(shown(v))
+		p.error(at.Object, at.Path, "points each pod at itself, where there is no database").add(toDatabase).is(shown(v))
 		return
 	}
 	servers := p.beside(c, harbor.MySQL)
@@ -78,9 +82,11 @@ func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
 		return service != nil && s.Behind(service)
 	})
 	switch {
+	case i >= 0 && servers[i].ByUse && (!p.replicas(servers[i]).single() || !isPlain(p, servers[i])):
+		// It is not one server, or may not be: L19 looks at it.
 	case i >= 0:
 		reportInside(p, c, servers[i], v, at)
-	case len(servers) > 0:
+	case len(servers) > 0 && (service != nil || !isHere(v.Text)):
 		reportLeftover(p, servers, shown(v))
 	}
 }
@@ -95,7 +101,8 @@ func reportInside(p *pass, c *part, server *part, v kube.Value, at harbor.Locati
 			break
 		}
 	}
-	say(at.Object, at.Path, "leads to %s, one server on one node: Harbor goes down with it%s", krm.Name(server.RNode), because).is(shown(v))
+	say(at.Object, at.Path,
+		"leads to %s, one server on one node: Harbor goes down with it%s", krm.Name(server.RNode), because).add(toDatabase).is(shown(v))
 }
 
 // reportLeftover reports what remains of a database that is no longer used.
@@ -109,7 +116,7 @@ func reportLeftover(p *pass, servers []*part, host string) {
 		if len(names) > 0 {
 			with = " with " + strings.Join(names, " and ")
 		}
-		p.warn(s.RNode, nil, "is a database that nobody uses any more%s: the adminserver has %s", with, host)
+		p.warn(s.RNode, nil, "is a database that nobody uses any more%s: the adminserver has %s", with, host).add(toDatabase)
 	}
 }
 
@@ -121,4 +128,11 @@ func claimsOf(p *pass, c *part) []*yaml.RNode {
 		}
 	}
 	return all
+}
+
+// isHere says whether a host can be nothing but a Service in the namespace of the
+// pod.
+func isHere(host string) bool {
+	_, namespace, _, ok := kube.ServiceName(host)
+	return ok && namespace == ""
 }

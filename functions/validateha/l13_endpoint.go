@@ -16,7 +16,7 @@ var oneAddress = Rule{
 	Why: "A docker login follows the realm that the registry names; where it lacks the node port, nobody answers (harbor#1994, " +
 		"harbor#6319).",
 	Do:     "Set EXT_ENDPOINT, auth.token.realm and server_name to the address that clients use; set-endpoint does.",
-	Remedy: []string{"endpoint"},
+	Remedy: []string{"endpoint", "nodePort"},
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.AdminServer, harbor.Core) {
 			if c.Name() == harbor.AdminServer || len(p.beside(c, harbor.AdminServer)) == 0 { // up to 1.7 the core asks it
@@ -38,7 +38,8 @@ func checkEndpoint(p *pass, c *part) {
 	case v.Broken:
 		return
 	case !ok || v.Text == "":
-		p.error(a.Object, a.Path, "%s is not set: Harbor does not know the address that clients use", harbor.ExternalEndpoint)
+		p.error(a.Object, a.Path,
+			"%s is not set: Harbor does not know the address that clients use", harbor.ExternalEndpoint).add(toEndpoint(c))
 		return
 	case !v.Known || v.Secret:
 		p.note(a.Object, a.Path,
@@ -46,10 +47,10 @@ func checkEndpoint(p *pass, c *part) {
 				"clients use", harbor.ExternalEndpoint)
 		return
 	case reason != "":
-		p.error(a.Object, a.Path, "is %q, %s", v.Text, reason).is(v.Text)
+		p.error(a.Object, a.Path, "is %q, %s", v.Text, reason).add(toEndpoint(c)).is(v.Text)
 		return
 	case a.Host == harbor.ExampleHost:
-		p.warn(a.Object, a.Path, "is still the example of Harbor's harbor.cfg, which clients do not find").is(v.Text)
+		p.warn(a.Object, a.Path, "is still the example of Harbor's harbor.cfg, which clients do not find").add(toEndpoint(c)).is(v.Text)
 	}
 	for _, r := range p.beside(c, harbor.Registry) {
 		checkRealm(p, r, a)
@@ -84,8 +85,9 @@ func checkRealm(p *pass, c *part, a address) {
 		return
 	}
 	at := r.LocationOf("auth", "token", "realm")
-	p.error(at.Object, at.Path, "auth.token.realm is %q and %s %s: docker login asks for its token at an address where Harbor does not answer",
-		shown(v), harbor.ExternalEndpoint, a).is(shown(v)).want(a.Realm())
+	p.error(at.Object, at.Path,
+		"auth.token.realm is %q and %s %s: docker login asks for its token at an address where Harbor does not answer",
+		shown(v), harbor.ExternalEndpoint, a).add(toEndpoint(c)).is(shown(v)).want(a.Realm())
 }
 
 // checkServerName compares the names of the servers that pass requests on to
@@ -105,6 +107,15 @@ func checkServerName(p *pass, n *part, a address) {
 		}
 		is := shown(kube.Value{Text: strings.Join(names, " "), Secret: conf.Secret})
 		p.warn(conf.Object, conf.Path, "server_name is %s and %s %s: it answers as the only server, but not beside another one",
-			is, harbor.ExternalEndpoint, a).is(is).want(a.Address())
+			is, harbor.ExternalEndpoint, a).add(toEndpoint(n)).is(is).want(a.Address())
 	}
+}
+
+// toEndpoint is the section of HarborHA that sets the address, where it knows
+// Harbor's generation.
+func toEndpoint(c *part) string {
+	if len(c.Harbor.Endpoint) == 0 {
+		return ""
+	}
+	return "endpoint.url"
 }

@@ -48,8 +48,12 @@ func checkEntry(p *pass, c *part, a address) {
 	answering := slices.DeleteFunc(slices.Clone(entry.Routes), func(r harbor.Route) bool { return !r.Answers(a.Host) })
 	ways := waysIn(proxies, answering, a)
 	open := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.port != a.PortNumber() })
-	opaque := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool { return slices.Contains(outside, obj.GetKind()) && krm.Editable(obj) }) ||
-		slices.ContainsFunc(proxies, onNode) || slices.ContainsFunc(answering, func(r harbor.Route) bool { return r.GetKind() != "Ingress" })
+	opaque := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool {
+		return slices.Contains(outside, obj.GetKind()) &&
+			krm.Editable(obj)
+	}) ||
+		slices.ContainsFunc(proxies, onNode) ||
+		slices.ContainsFunc(answering, func(r harbor.Route) bool { return r.GetKind() != "Ingress" })
 	switch {
 	case len(entry.Routes) > 0 && len(answering) == 0 && (len(open) == 0 || entry.Fronted()):
 		checkHosts(p, entry.Routes[0], a)
@@ -72,7 +76,8 @@ func waysIn(proxies []*part, routes []harbor.Route, a address) []way {
 	var all []way
 	for _, r := range routes {
 		if r.GetKind() == "Ingress" {
-			all = append(all, way{obj: r.RNode, what: krm.Name(r.RNode), port: "80", scheme: "http"}, way{obj: r.RNode, what: krm.Name(r.RNode), port: "443", scheme: "https"})
+			all = append(all, way{obj: r.RNode, what: krm.Name(r.RNode), port: "80", scheme: "http"}, way{obj: r.RNode,
+				what: krm.Name(r.RNode), port: "443", scheme: "https"})
 		}
 	}
 	for _, n := range proxies {
@@ -132,14 +137,17 @@ func checkSchemes(p *pass, open []way, a address) {
 	w := open[0]
 	switch {
 	case w.cloud && a.Scheme == "https":
-		a.warn(p, "begins with https://, but nginx speaks http where port %s of %s leads: write endpoint.behind: loadBalancer if the load balancer "+
-			"ends TLS; without it, set-endpoint makes nginx end it", w.port, w.what)
+		a.warn(p,
+			"begins with https://, but nginx speaks http where port %s of %s leads: write endpoint.behind: loadBalancer if the load "+
+				"balancer "+
+				"ends TLS; without it, set-endpoint makes nginx end it", w.port, w.what)
 	case w.onNode || w.cloud:
 		a.error(p, "begins with %s://, but nginx speaks %s on the port that %s leads to: write %s in endpoint.url, "+
 			"or endpoint.behind: loadBalancer if something in front of %s speaks %s",
 			a.Scheme, w.scheme, w.name(), w.address(a), w.what, a.Scheme)
 	default:
-		a.error(p, "begins with %s://, but %s speaks %s on port %s: write %s in endpoint.url", a.Scheme, w.what, w.scheme, w.port, w.address(a))
+		a.error(p,
+			"begins with %s://, but %s speaks %s on port %s: write %s in endpoint.url", a.Scheme, w.what, w.scheme, w.port, w.address(a))
 	}
 }
 
@@ -169,12 +177,15 @@ func checkPort(p *pass, ways []way, a address) {
 	}
 	reached := w.what + " is reached on " + kind + " " + strings.Join(ports, ", ")
 	if nodesOnly && a.OwnPort() {
-		a.warn(p, "has port %s, but %s: nothing answers docker login (harbor#1994), unless a load balancer in front of the nodes leads from one to the other: "+
-			"write %s in endpoint.url, or endpoint.behind: loadBalancer", a.PortNumber(), reached, w.address(a))
+		a.warn(p,
+			"has port %s, but %s: nothing answers docker login (harbor#1994), unless a load balancer in front of the nodes leads from "+
+				"one to the other: "+
+				"write %s in endpoint.url, or endpoint.behind: loadBalancer", a.PortNumber(), reached, w.address(a))
 		return
 	}
 	a.error(p, "has port %s, but %s: docker login is sent to an address where nothing answers (harbor#1994): "+
-		"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s", a.PortNumber(), reached, w.address(a), a.PortNumber())
+		"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s",
+		a.PortNumber(), reached, w.address(a), a.PortNumber())
 }
 
 // address is that of Harbor by this way.
@@ -202,7 +213,7 @@ func checkInside(p *pass, n *part, a address) {
 		return
 	}
 	f := p.warn(s, krm.Path{"spec", "ports", 0, "nodePort"},
-		"is not set: Kubernetes chooses one, and %s has port %s", harbor.ExternalEndpoint, a.PortNumber())
+		"is not set: Kubernetes chooses one, and %s has port %s", harbor.ExternalEndpoint, a.PortNumber()).add("nodePort.port")
 	if isNodePort(a.PortNumber()) {
 		f.want(number(a.PortNumber()))
 	}

@@ -12,7 +12,8 @@ import (
 // than that of the address.
 func checkHosts(p *pass, r harbor.Route, a address) {
 	names := r.HostNames()
-	p.error(r.RNode, r.Hosts[0], "leads to Harbor for %s, and %s is %s: clients are turned away at that address; set endpoint.url to the one that they use",
+	p.error(r.RNode, r.Hosts[0],
+		"leads to Harbor for %s, and %s is %s: clients are turned away at that address; set endpoint.url to the one that they use",
 		strings.Join(names, ", "), harbor.ExternalEndpoint, a).is(names[0]).want(a.Host)
 }
 
@@ -23,11 +24,14 @@ func checkRouteTLS(p *pass, routes []harbor.Route, a address) {
 		switch {
 		case !known || ends == (a.Scheme == "https"):
 		case ends:
-			p.warn(r.RNode, krm.Path{"spec", "tls"}, "ends TLS for %s, and %s begins with http://: most controllers redirect to https, which docker login does not follow; "+
-				"write https://%s in endpoint.url", a.Host, harbor.ExternalEndpoint, a.Address())
+			p.warn(r.RNode, krm.Path{"spec", "tls"},
+				"ends TLS for %s, and %s begins with http://: most controllers redirect to https, which docker login does not follow; "+
+					"write https://%s in endpoint.url", a.Host, harbor.ExternalEndpoint, a.Address())
 		default:
-			p.warn(r.RNode, krm.Path{"spec", "tls"}, "has no certificate for %s, and %s begins with https://: clients refuse the one that the controller has instead; "+
-				"name one in endpoint.tls.secretName, or write endpoint.behind: loadBalancer if TLS ends in front of the Ingress", a.Host, harbor.ExternalEndpoint)
+			p.warn(r.RNode, krm.Path{"spec", "tls"},
+				"has no certificate for %s, and %s begins with https://: clients refuse the one that the controller has instead; "+
+					"name one in endpoint.tls.secretName, or write endpoint.behind: loadBalancer if TLS ends in front of the Ingress",
+				a.Host, harbor.ExternalEndpoint)
 		}
 	}
 }
@@ -53,8 +57,9 @@ func checkForwarded(p *pass, n *part, entry harbor.Entry, a address) {
 		if len(entry.Routes) == 0 {
 			settings += ", behind: loadBalancer"
 		}
-		report(n.nginx.Object, n.nginx.Path, "sets X-Forwarded-Proto to the scheme by which nginx itself is reached, http, and %s begins with https://: "+
-			"the registry sends pushes to http://%s; write endpoint: {%s}, which makes nginx pass on the scheme that it is told",
+		report(n.nginx.Object, n.nginx.Path,
+			"sets X-Forwarded-Proto to the scheme by which nginx itself is reached, http, and %s begins with https://: "+
+				"the registry sends pushes to http://%s; write endpoint: {%s}, which makes nginx pass on the scheme that it is told",
 			harbor.ExternalEndpoint, a.Address(), settings)
 		return
 	}
@@ -62,5 +67,8 @@ func checkForwarded(p *pass, n *part, entry harbor.Entry, a address) {
 
 // relativeURLs says whether the registry sends pushes on without naming a host.
 func relativeURLs(p *pass, n *part) bool {
-	return slices.ContainsFunc(p.beside(n, harbor.Registry), func(r *part) bool { return r.registry.Get("http", "relativeurls").Text == "true" })
+	return slices.ContainsFunc(p.beside(n, harbor.Registry), func(r *part) bool {
+		return r.registry.Get("http",
+			"relativeurls").Text == "true"
+	})
 }

@@ -1,10 +1,12 @@
 package validateha
 
 import (
+	"slices"
 	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -28,7 +30,8 @@ func checkNodePort(p *pass, s *yaml.RNode, at krm.Path, taken map[string]*yaml.R
 		protocol = "TCP"
 	}
 	if !isNodePort(text) {
-		p.error(s, path, "%s is outside 30000-32767, which Kubernetes refuses unless it is told otherwise", text).is(number(text))
+		p.error(s, path,
+			"%s is outside 30000-32767, which Kubernetes refuses unless it is told otherwise", text).add(p.toNodePort(s)).is(number(text))
 	}
 	if first, ok := taken[text+protocol]; ok {
 		p.error(s, path, "%s is taken by %s already", text, krm.Name(first)).is(number(text))
@@ -41,4 +44,13 @@ func checkNodePort(p *pass, s *yaml.RNode, at krm.Path, taken map[string]*yaml.R
 func isNodePort(text string) bool {
 	n, err := strconv.Atoi(text)
 	return err == nil && n >= 30000 && n <= 32767
+}
+
+// toNodePort is the section of HarborHA that sets the node port of the Service that
+// clients use.
+func (f *facts) toNodePort(s *yaml.RNode) string {
+	if slices.ContainsFunc(f.named(harbor.Nginx), func(c *part) bool { return slices.Contains(c.services, s) }) {
+		return "nodePort.port"
+	}
+	return ""
 }

@@ -17,8 +17,9 @@ var staticVolumes = Rule{
 	What: "Each claim is bound to the one volume that is meant for it, and the volume can be mounted and is kept.",
 	Why: "A claim without storageClassName gets the default class and never meets a volume without class; too small, other modes or " +
 		"another class, and pods wait forever (kubernetes.io persistent-volumes, static-pvc.md of ceph-csi).",
-	Do:     "Set storageClassName \"\" on the claim and none on the volume, the same size and modes, volumeName and Retain; use-cephfs does.",
-	Remedy: []string{"cephFS"},
+	Do: "Set storageClassName \"\" on the claim and none on the volume, the same size and modes, volumeName and Retain; " +
+		"use-cephfs does.",
+	Remedy: []string{"cephFS", "database"},
 	check: func(p *pass) {
 		for _, u := range p.claims {
 			if u.claim != nil {
@@ -51,7 +52,7 @@ func checkBinding(p *pass, u *claimUse) {
 		pv := u.volumes[0]
 		if checkReserved(p, u, pv) {
 			checkFit(p, u, pv)
-			checkVolume(p, pv)
+			checkVolume(p, u, pv)
 		}
 	default:
 		var names []string
@@ -88,7 +89,8 @@ func checkNoVolume(p *pass, u *claimUse) {
 	i := slices.IndexFunc(p.binder.Volumes, func(pv *yaml.RNode) bool { return kube.Suits(u.claim, pv) && p.lonely(u.claim, pv) })
 	if i >= 0 {
 		p.error(u.claim, bindsBy(u.claim),
-			"fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever", krm.Name(p.binder.Volumes[i]))
+			"fits no PersistentVolume among the resources, and no claim fits %s: pods wait forever",
+			krm.Name(p.binder.Volumes[i])).add(u.remedy())
 	} else {
 		p.note(u.claim, bindsBy(u.claim),
 			"its PersistentVolume is not among the resources: check that there is one of %s, %s or more and Retain",
@@ -120,12 +122,13 @@ func checkReserved(p *pass, u *claimUse, pv *yaml.RNode) bool {
 	case reserved && !ours:
 		p.error(pv, claimRef,
 			"reserves the volume for claim %s/%s, and %s wants it: pods wait forever",
-			namespace, krm.Text(pv, claimRef.Append("name")...), krm.Name(u.claim))
+			namespace, krm.Text(pv, claimRef.Append("name")...), krm.Name(u.claim)).add(u.remedy())
 		return false
 	}
 	for _, other := range p.binder.Claims {
 		if other != u.claim && !reserved && p.binder.Leads(other, pv) {
-			p.error(u.claim, bindsBy(u.claim), "leads to %s, and so does %s: only one of them gets it", krm.Name(pv), krm.Name(other))
+			p.error(u.claim, bindsBy(u.claim),
+				"leads to %s, and so does %s: only one of them gets it", krm.Name(pv), krm.Name(other)).add(u.remedy())
 			return false
 		}
 	}
@@ -135,17 +138,17 @@ func checkReserved(p *pass, u *claimUse, pv *yaml.RNode) bool {
 // checkFit compares claim and volume as the binding does (kubernetes
 // pkg/controller/volume/persistentvolume, checkVolumeSatisfyClaim).
 func checkFit(p *pass, u *claimUse, pv *yaml.RNode) {
-	checkClasses(p, u.claim, pv)
-	want, have := quantity(p, u.claim, requested), quantity(p, pv, capacity)
+	checkClasses(p, u, pv)
+	want, have := quantity(p, u, u.claim, requested), quantity(p, u, pv, capacity)
 	if want != nil && have != nil && want.Cmp(*have) > 0 {
 		p.error(u.claim, requested,
-			"asks for %s, %s has %s: pods wait forever", want, krm.Name(pv), have).is(want.String()).want(have.String())
+			"asks for %s, %s has %s: pods wait forever", want, krm.Name(pv), have).add(u.remedy()).is(want.String()).want(have.String())
 	}
 	for _, mode := range kube.Modes(u.claim) {
 		// L04 wants a claim that pods share to be ReadWriteMany.
 		if !slices.Contains(kube.Modes(pv), mode) && (u.shared() == "" || mode != rwx && slices.Contains(kube.Modes(u.claim), rwx)) {
 			p.error(u.claim, krm.Path{"spec", "accessModes"},
-				"asks for %s, which %s does not offer: pods wait forever", mode, krm.Name(pv)).
+				"asks for %s, which %s does not offer: pods wait forever", mode, krm.Name(pv)).add(u.remedy()).
 				is(kube.Modes(u.claim)).want(kube.Modes(pv))
 			break
 		}
@@ -155,48 +158,49 @@ func checkFit(p *pass, u *claimUse, pv *yaml.RNode) {
 	}
 }
 
-func checkClasses(p *pass, claim, pv *yaml.RNode) {
+func checkClasses(p *pass, u *claimUse, pv *yaml.RNode) {
+	claim := u.claim
 	has, set := kube.Class(claim)
 	want, _ := kube.Class(pv)
 	switch {
 	case !set && want != "":
 		p.warn(claim, className,
-			"is not set: the claim is bound to %s only where %s is the default StorageClass", krm.Name(pv), want).want(want)
+			"is not set: the claim is bound to %s only where %s is the default StorageClass", krm.Name(pv), want).add(u.remedy()).want(want)
 	case !set:
 		p.error(claim, className,
 			"is not set: where there is a default StorageClass the claim gets it and is never bound to %s, and pods wait forever",
-			krm.Name(pv)).want(want)
+			krm.Name(pv)).add(u.remedy()).want(want)
 	case has != want:
-		p.error(claim, className, "is %q, that of %s is %q: pods wait forever", has, krm.Name(pv), want).is(has).want(want)
+		p.error(claim, className, "is %q, that of %s is %q: pods wait forever", has, krm.Name(pv), want).add(u.remedy()).is(has).want(want)
 	}
 }
 
 // quantity reads a size, nil where there is none.
-func quantity(p *pass, obj *yaml.RNode, path krm.Path) *resource.Quantity {
+func quantity(p *pass, u *claimUse, obj *yaml.RNode, path krm.Path) *resource.Quantity {
 	text := krm.Text(obj, path...)
 	q, err := resource.ParseQuantity(text)
 	if err != nil || q.Sign() <= 0 {
-		p.error(obj, path, "is %q, want a size such as 100Gi", text).is(text)
+		p.error(obj, path, "is %q, want a size such as 100Gi", text).add(u.remedy()).is(text)
 		return nil
 	}
 	return &q
 }
 
 // checkVolume looks at the volume alone.
-func checkVolume(p *pass, pv *yaml.RNode) {
+func checkVolume(p *pass, u *claimUse, pv *yaml.RNode) {
 	if policy := krm.Text(pv, reclaim...); policy == "Delete" || policy == "Recycle" {
 		say := p.error
 		if provisioned(pv) {
 			say = p.warn // as its class wants it
 		}
-		say(pv, reclaim, "is %s: what is on the volume goes with the claim", policy).is(policy).want("Retain")
+		say(pv, reclaim, "is %s: what is on the volume goes with the claim", policy).add(u.remedy()).is(policy).want("Retain")
 	}
 	if krm.Lookup(pv, "spec", "csi") == nil {
 		return
 	}
 	handle := krm.Text(pv, volumeHandle...)
 	if handle == "" {
-		p.error(pv, volumeHandle, "is missing: the volume cannot be mounted").want(pv.GetName())
+		p.error(pv, volumeHandle, "is missing: the volume cannot be mounted").add(u.remedy()).want(pv.GetName())
 	}
 	for _, other := range p.binder.Volumes {
 		if other == pv {
@@ -204,11 +208,12 @@ func checkVolume(p *pass, pv *yaml.RNode) {
 		}
 		if handle != "" && krm.Text(other, volumeHandle...) == handle &&
 			krm.Text(other, "spec", "csi", "driver") == krm.Text(pv, "spec", "csi", "driver") {
-			p.error(pv, volumeHandle, "is also that of %s: the driver takes the two for one volume", krm.Name(other)).is(handle)
+			p.error(pv, volumeHandle,
+				"is also that of %s: the driver takes the two for one volume", krm.Name(other)).add(u.remedy()).is(handle)
 		}
 	}
 	if isCephFS(pv) && !provisioned(pv) {
-		checkCephFS(p, pv)
+		checkCephFS(p, u, pv)
 	}
 }
 

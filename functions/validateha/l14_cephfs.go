@@ -12,26 +12,27 @@ import (
 
 // checkCephFS looks at what the CephFS driver wants of a static volume (ceph-csi
 // docs/static-pvc.md).
-func checkCephFS(p *pass, pv *yaml.RNode) {
+func checkCephFS(p *pass, u *claimUse, pv *yaml.RNode) {
 	const fails = "without it the driver cannot mount a static volume"
 	static := krm.Lookup(pv, attributes.Append("staticVolume")...)
 	switch {
 	case static == nil || static.Value != "true":
-		p.error(pv, attributes.Append("staticVolume"), "is not \"true\": %s", fails).want("true")
+		p.error(pv, attributes.Append("staticVolume"), "is not \"true\": %s", fails).add(u.remedy()).want("true")
 	case static.ShortTag() != yaml.NodeTagString:
-		p.error(pv, attributes.Append("staticVolume"), "is not a string, which Kubernetes refuses: put it in quotes").want("true")
+		p.error(pv, attributes.Append("staticVolume"),
+			"is not a string, which Kubernetes refuses: put it in quotes").add(u.remedy()).want("true")
 	}
 	for _, name := range []string{"clusterID", "rootPath"} {
 		if krm.Text(pv, attributes.Append(name)...) == "" {
-			p.error(pv, attributes.Append(name), "is missing: %s", fails)
+			p.error(pv, attributes.Append(name), "is missing: %s", fails).add(u.remedy())
 		}
 	}
 	if krm.Text(pv, attributes.Append("fsName")...) == "" {
-		p.warn(pv, attributes.Append("fsName"), "is missing, which the documentation of the driver asks for")
+		p.warn(pv, attributes.Append("fsName"), "is missing, which the documentation of the driver asks for").add(u.remedy())
 	}
 	for _, name := range []string{"name", "namespace"} {
 		if krm.Text(pv, stageSecret.Append(name)...) == "" {
-			p.error(pv, stageSecret.Append(name), "is missing: %s", fails)
+			p.error(pv, stageSecret.Append(name), "is missing: %s", fails).add(u.remedy())
 			return
 		}
 	}

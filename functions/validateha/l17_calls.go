@@ -1,65 +1,85 @@
 package validateha
 
 import (
+	"net"
 	"net/url"
 	"slices"
+	"strings"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/kube"
 )
 
-// call is an address by which a component calls another one.
+// call is an address by which a part calls another one.
 type call struct {
-	address string
-	targets []string // the components that may answer
+	address    string // as a message shows it
+	host, port string
+	targets    []string // the parts that may answer, the one that is meant first
 	harbor.Location
 }
 
-// calls are the addresses that a component uses.
+// ofURL is a call by a URL.
+func ofURL(address string, targets []string, at harbor.Location) []call {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return nil
+	}
+	return []call{{address, u.Hostname(), port(u), targets, at}}
+}
+
+// calls are the addresses that a part uses.
 func calls(c *part) []call {
-	env := c.env
-	self := harbor.Location{Object: c.RNode}
-	variable := func(name, otherwise string, targets ...string) call {
-		v, ok := env.Get(name)
-		if !ok || v.Text == "" {
-			return call{otherwise, targets, self}
+	var all []call
+	for _, known := range c.Harbor.Calls {
+		if known.Of == c.Name() {
+			all = append(all, variableCall(c, known)...)
 		}
-		if v.Secret {
-			return call{} // not to be shown
-		}
-		return call{v.Text, targets, c.WhereSet(v, name)}
 	}
 	switch c.Name() {
-	case harbor.AdminServer: // hands them to the others; nginx passes on to both
-		return []call{variable("REGISTRY_URL", "", harbor.Registry, harbor.Nginx), variable("TOKEN_SERVICE_URL", "", harbor.UI,
-			harbor.Nginx),
-			variable("UI_URL", "", harbor.UI, harbor.Nginx), variable("JOBSERVICE_URL", "", harbor.JobService)}
-	case harbor.UI:
-		return []call{adminserver(variable), until(2, c, call{"http://jobservice", []string{harbor.JobService}, self})}
-	case harbor.JobService:
-		return []call{adminserver(variable), until(2, c, call{"http://ui", []string{harbor.UI, harbor.Nginx}, self})}
 	case harbor.Registry:
-		return notifications(c.registry)
+		return append(all, notifications(c.registry)...)
 	case harbor.Nginx:
-		return proxied(c.nginx)
+		return append(all, proxied(c.nginx)...)
 	}
-	return nil
+	return all
 }
 
-// adminserver is the address that ui and jobservice call the adminserver by.
-func adminserver(variable func(name, otherwise string, targets ...string) call) call {
-	if a := variable("ADMINSERVER_URL", "", harbor.AdminServer); a.address != "" {
-		return a
+// variableCall is the address that a variable says, else the one in the program.
+// One that comes from a Secret is not to be shown.
+func variableCall(c *part, known harbor.Call) []call {
+	for _, place := range known.Places {
+		v, ok := c.env.Get(place.Variable)
+		switch at := c.WhereSet(v, place.Variable); {
+		case !ok || v.Text == "":
+			continue
+		case v.Source.Kind == "Secret":
+			return nil
+		case strings.Contains(v.Text, "://"):
+			if v.Secret {
+				return nil
+			}
+			return ofURL(v.Text, known.To, at)
+		default:
+			return ofHost(v.Text, known.To, at)
+		}
 	}
-	return variable("ADMIN_SERVER_URL", "http://adminserver", harbor.AdminServer)
+	if until := known.DefaultUntil; until.Known() && c.Release().Known() && c.Release().Compare(until) > 0 {
+		return nil // the adminserver has it
+	}
+	return ofURL(known.Default, known.To, harbor.Location{Object: c.RNode})
 }
 
-// until leaves out an address that is in the program only up to that release of
-// Harbor 1.x; after it the adminserver has it.
-func until(minor int, c *part, a call) call {
-	if c.AtLeast(minor + 1) {
-		return call{}
+// ofHost is a call by host or host:port, which settings may follow after a comma.
+func ofHost(text string, targets []string, at harbor.Location) []call {
+	address, _, _ := strings.Cut(text, ",")
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = address, ""
 	}
-	return a
+	if host == "" || strings.Contains(address, kube.Hidden) {
+		return nil
+	}
+	return []call{{address, host, port, targets, at}}
 }
 
 func notifications(r *harbor.RegistryConfig) []call {
@@ -73,7 +93,7 @@ func notifications(r *harbor.RegistryConfig) []call {
 	}
 	for i := range node.Content {
 		if r.Text("notifications", "endpoints", i, "disabled") != "true" && r.Text("notifications", "endpoints", i, "name") == "harbor" {
-			all = append(all, call{r.Text("notifications", "endpoints", i, "url"), []string{harbor.UI, harbor.Nginx}, r.Location})
+			all = append(all, ofURL(r.Text("notifications", "endpoints", i, "url"), []string{harbor.UI, harbor.Nginx}, r.Location)...)
 		}
 	}
 	return all
@@ -105,7 +125,7 @@ func proxied(conf *harbor.NginxConfig) []call {
 			servers = []string{u.Host}
 		}
 		for _, s := range servers {
-			all = append(all, call{u.Scheme + "://" + s, []string{harbor.UI, harbor.Registry}, conf.Location})
+			all = append(all, ofURL(u.Scheme+"://"+s, []string{harbor.UI, harbor.Registry}, conf.Location)...)
 		}
 	})
 	return all

@@ -1,7 +1,6 @@
 package validateha
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -35,26 +34,32 @@ var services = Rule{
 }
 
 func checkCall(p *pass, c *part, a call) {
-	u, err := url.Parse(a.address)
-	if a.address == "" || err != nil {
-		return
+	targets := p.beside(c, a.targets...)
+	store := isStore(c, a.targets[0])
+	name, namespace, qualified, isService := kube.ServiceName(a.host)
+	missing := slices.ContainsFunc(a.targets, func(name string) bool { return isNeeded(c, name) && len(p.beside(c, name)) == 0 })
+	if !isService || a.host == "localhost" || missing || len(targets) == 0 && !store || namespace != "" && !qualified {
+		return // somewhere outside, or L18 says that the part is missing
 	}
-	var targets []*part
-	for _, t := range a.targets {
-		targets = append(targets, p.beside(c, t)...)
-	}
-	name, namespace, qualified, isService := kube.ServiceName(u.Hostname())
-	if !isService || len(targets) == 0 || namespace != "" && !qualified {
-		return // somewhere outside
-	}
-	s := p.service(c.GetNamespace(), u.Hostname())
+	s := p.service(c.GetNamespace(), a.host)
 	checkDNS(p, c, name)
 	switch {
-	case s == nil:
+	case s == nil && (namespace == "" || namespace == c.GetNamespace() || len(targets) > 0):
 		checkMissing(p, c, a, targets, name)
-	case krm.Lookup(s, "spec", "selector") != nil: // no ExternalName, no endpoints by hand
-		checkSelected(p, c, a, targets, s, port(u))
+	case s != nil && !store && krm.Lookup(s, "spec", "selector") != nil: // no ExternalName, no endpoints by hand
+		checkSelected(p, c, a, targets, s)
 	}
+}
+
+// isNeeded says whether there is no Harbor like c's without the part.
+func isNeeded(c *part, name string) bool {
+	return slices.ContainsFunc(c.Harbor.Parts, func(p harbor.Part) bool { return p.Name == name && p.Needed })
+}
+
+// isStore says whether the part of c's Harbor is a database or Redis, in whose
+// place may be one that is not among the resources.
+func isStore(c *part, name string) bool {
+	return slices.ContainsFunc(c.Harbor.Parts, func(p harbor.Part) bool { return p.Name == name && p.Stateful })
 }
 
 // checkDNS reports pods that ask the resolver of their node, which as a rule knows
@@ -73,7 +78,9 @@ func checkDNS(p *pass, c *part, name string) {
 }
 
 // checkMissing reports an address without Service: an error where the Service is
-// in another namespace, or the component is reached by another one.
+// in another namespace, the part is among the resources or is called by another
+// address too. Where there are no Services at all, or it is a store that an
+// operator may make, it is a warning.
 func checkMissing(p *pass, c *part, a call, targets []*part, name string) {
 	elsewhere := p.elsewhere("Service", c.Workload, name)
 	if elsewhere != nil && elsewhere.GetNamespace() != "" && c.GetNamespace() != "" {
@@ -82,39 +89,62 @@ func checkMissing(p *pass, c *part, a call, targets []*part, name string) {
 			about().is(elsewhere.GetNamespace()).want(c.GetNamespace())
 		return
 	}
-	var others []string
+	others := p.otherAddresses(c, a, targets)
+	switch {
+	case elsewhere != nil, len(others) == 0 && (len(targets) == 0 || !p.hasServices(c.Harbor)):
+		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.address, name)
+	case len(others) == 0:
+		p.error(a.Object, a.Path,
+			"calls %s, but there is no Service %s: no Service leads to %s", a.address, name, krm.Name(targets[0].RNode))
+	default:
+		p.error(a.Object, a.Path, "calls %s, but there is no Service %s: the %s is reached by %s",
+			a.address, name, strings.Join(present(a, targets), " or "), strings.Join(others, ", "))
+	}
+}
+
+// hasServices says whether Services of the Harbor are among the resources.
+func (f *facts) hasServices(h *harbor.Harbor) bool {
+	return slices.ContainsFunc(f.parts, func(c *part) bool { return c.Harbor == h && len(c.services) > 0 })
+}
+
+// otherAddresses are those by which the part is reached: the names of its Services,
+// and what other parts call it by.
+func (f *facts) otherAddresses(c *part, a call, targets []*part) []string {
+	var all []string
 	for _, t := range targets {
 		for _, s := range t.services {
 			if t.Name() != harbor.Nginx {
-				others = append(others, s.GetName())
+				all = append(all, s.GetName())
 			}
 		}
 	}
-	if len(others) == 0 || elsewhere != nil {
-		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.address, name)
-		return
+	for _, other := range f.parts {
+		for _, b := range calls(other) {
+			if other.Harbor == c.Harbor && isStore(c, a.targets[0]) && b.targets[0] == a.targets[0] && b.host != a.host {
+				all = append(all, b.host)
+			}
+		}
 	}
-	p.error(a.Object, a.Path,
-		"calls %s, but there is no Service %s: the %s is reached by %s",
-		a.address, name, strings.Join(present(targets), " or "), strings.Join(others, ", "))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // present names the parts that a call is meant for, without the nginx in front of
-// them where there are others.
-func present(targets []*part) []string {
-	all := names(targets)
-	if len(all) == 1 {
-		return all
+// them.
+func present(a call, targets []*part) []string {
+	all := slices.DeleteFunc(names(targets), func(name string) bool { return name == harbor.Nginx })
+	if len(all) == 0 {
+		return a.targets[:1]
 	}
-	return slices.DeleteFunc(all, func(name string) bool { return name == harbor.Nginx })
+	return all
 }
 
 // checkSelected looks at where a Service leads to. Pods that are not Harbor's may
 // pass requests on.
-func checkSelected(p *pass, c *part, a call, targets []*part, s *yaml.RNode, number string) {
+func checkSelected(p *pass, c *part, a call, targets []*part, s *yaml.RNode) {
 	i := slices.IndexFunc(targets, func(t *part) bool { return t.Behind(s) })
 	if i >= 0 {
-		checkServicePort(p, targets[i], s, number, c.Name()+" calls "+a.address)
+		checkServicePort(p, targets[i], s, a.port, c.Name()+" calls "+a.address)
 		return
 	}
 	stranger := slices.ContainsFunc(p.workloads, func(w kube.Workload) bool {
@@ -122,6 +152,6 @@ func checkSelected(p *pass, c *part, a call, targets []*part, s *yaml.RNode, num
 	})
 	if !stranger {
 		p.error(s, krm.Path{"spec", "selector"},
-			"selects no pod of the %s, which the %s calls at %s", strings.Join(present(targets), " or "), c.Name(), a.address).about()
+			"selects no pod of the %s, which the %s calls at %s", strings.Join(present(a, targets), " or "), c.Name(), a.address).about()
 	}
 }

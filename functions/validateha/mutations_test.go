@@ -109,7 +109,7 @@ func add(more string) change {
 	return func(m *manifests) bool {
 		text := more
 		if ns := m.items[0].GetNamespace(); ns != "" && !strings.Contains(more, "kind: StorageClass") && !strings.Contains(more, "kind: PersistentVolume\n") {
-			text = strings.Replace(more, "metadata: {", "metadata: {namespace: "+ns+", ", 1)
+			text = strings.ReplaceAll(more, "metadata: {name", "metadata: {namespace: "+ns+", name")
 		}
 		m.add(text)
 		return true
@@ -341,6 +341,8 @@ var mutations = []mutation{
 	{"two components on one claim", "L04", e, of(func(m *manifests) bool { return !isDeployed(m) }, both(
 		set("PersistentVolumeClaim", "log-pvc", list("ReadWriteOnce"), claimModes...),
 		put("Workload", "ui-rc", mapping("name", "logs", "persistentVolumeClaim", krm.Map("claimName", "log-pvc")), volume(1)...)))},
+	{"a registry of somebody's own without a volume", "L04", w, both(set("Workload", "registry-rc", "example.com/our-registry:1", inPod("image")...), cut("Workload", "registry-rc", inPod("command")...), cut("Workload", "registry-rc", inPod("args")...),
+		cut("Workload", "registry-rc", inPod("volumeMounts")...), cut("Workload", "registry-rc", inPod("env")...))},
 	{"logs on the node", "L04", w, source("log-pv", "hostPath", mapping("path", "/data"))},
 	{"logs in the container", "L04", w, cut("Workload", "jobservice-rc", inPod("volumeMounts", 1)...)},
 	{"logs elsewhere by variable", "L04", w, give("jobservice", "LOG_DIR", "/logs")},
@@ -574,7 +576,19 @@ var mutations = []mutation{
 	{"upstream of another port", "L17", e, text("ConfigMap", "harbor-nginx-config", "server ui:80;", "server ui:8080;", "data", "config")},
 	{"network of the node", "L17", w, put("Workload", "ui-rc", true, "spec", "template", "spec", "hostNetwork")},
 	{"resolver of the node", "L17", w, put("Workload", "nginx-rc", "Default", "spec", "template", "spec", "dnsPolicy")},
-	{"no Service", "L17", w, drop("Service", "jobservice")},
+	{"no Service", "L17", e, drop("Service", "jobservice")},
+	{"no Service at all", "L17", w, both(drop("Service", "jobservice"), drop("Service", "ui"), drop("Service", "registry"), drop("Service", "adminserver"), drop("Service", "nginx"))},
+	{"Redis nowhere", "L17", w, give("ui", "_REDIS_URL", "redis:6379,100,,11")},
+	{"one ui with a Redis that is nowhere", "L17", e, both(beside("ui"), give("ui", "_REDIS_URL", "redis:6379,100,,11"))},
+	{"database nowhere among the Services", "L17", w, set("ConfigMap", "harbor-adminserver-config", "mysql", "data", "MYSQL_HOST")},
+	{"database without its Service", "L17", e, both(add(mysql), set("ConfigMap", "harbor-adminserver-config", "mysql", "data", "MYSQL_HOST"))},
+
+	{"no registry", "L18", e, drop("Workload", "registry-rc")},
+	{"no ui", "L18", e, both(drop("Workload", "ui-rc"), drop("PodDisruptionBudget", "ui"))},
+	{"registry that is not recognised", "L18", e, both(set("Workload", "registry-rc", "example.com/store:1", inPod("image")...), set("Workload", "registry-rc", "store", inPod("name")...), drop("Service", "registry"))},
+
+	{"three Redis behind one Service", "L19", e, both(add(server("redis", "redis:7", 6379)), give("ui", "_REDIS_URL", "redis:6379,100,,11"))},
+	{"three MySQL behind one Service", "L19", e, both(add(server("mysql", "mysql:5.7", 3306)), set("ConfigMap", "harbor-adminserver-config", "mysql.", "data", "MYSQL_HOST"))},
 }
 
 // beside adds a second workload of the component.
@@ -614,6 +628,25 @@ spec:
       - name: data
         nfs: {server: nfs.example.com, path: /mysql}
 `
+
+// server is a plain server of three pods and its Service.
+func server(name, image string, port int) string {
+	return fmt.Sprintf(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %[1]s}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: %[1]s}}
+  template:
+    metadata: {labels: {app: %[1]s}}
+    spec: {containers: [{name: %[1]s, image: "%[2]s", readinessProbe: {tcpSocket: {port: %[3]d}}, ports: [{containerPort: %[3]d}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: %[1]s}
+spec: {selector: {app: %[1]s}, ports: [{port: %[3]d}]}
+`, name, image, port)
+}
 
 // start is manifests without an error, for a version of Kubernetes.
 type start struct {

@@ -24,6 +24,7 @@ type finding struct {
 	message  string
 	// The values that the field holds and should hold, where they may be shown.
 	current, proposed any
+	section           string // of HarborHA
 	subject           string
 }
 
@@ -60,6 +61,21 @@ func (f *finding) want(value any) *finding {
 	return f
 }
 
+// add names the section of HarborHA that sets it right, as it is written there;
+// "" for none.
+func (f *finding) add(section string) *finding {
+	f.section = section
+	return f
+}
+
+// Sections of HarborHA.
+const (
+	toMount    = "registryMount: {}"
+	toRedis    = "redis.address"
+	toDatabase = "database.host"
+	toSecrets  = "secrets: {}"
+)
+
 // about says what the finding is about, where several would be one too many:
 // the field alone without anything.
 func (f *finding) about(what ...string) *finding {
@@ -87,7 +103,11 @@ func unique(all []*finding) []*finding {
 
 // tell adds the finding to the results.
 func (f *finding) tell(list *framework.ResourceList, r Rule) {
-	result := krm.Report(list, f.severity, f.obj, f.path, f.message)
+	message := f.message
+	if f.section != "" && f.severity != framework.Info {
+		message += "; add " + f.section + " to HarborHA"
+	}
+	result := krm.Report(list, f.severity, f.obj, f.path, message)
 	result.Tags = map[string]string{"rule": r.ID}
 	if result.Field != nil {
 		result.Field.CurrentValue, result.Field.ProposedValue = f.current, f.proposed

@@ -51,6 +51,8 @@ var Rules = []Rule{
 	scheduling,
 	references,
 	services,
+	allParts,
+	oneStore,
 }
 
 func ruleByID(id string) (Rule, bool) {

@@ -108,9 +108,10 @@ type note struct {
 func notes(findings framework.Results) []note {
 	var all []note
 	for _, f := range findings {
-		parts := []string{f.Message}
+		message := section.ReplaceAllString(f.Message, "")
+		parts := []string{message}
 		if id := f.Tags["rule"]; id == "L09" || id == "L15" {
-			parts = strings.Split(f.Message, "; ")
+			parts = strings.Split(message, "; ")
 		}
 		for _, p := range parts {
 			for _, n := range names {
@@ -219,7 +220,8 @@ A finding carries the number of its rule as the tag ` + "`rule`" + `. A rule tha
 ` + "```yaml" + `
 EXAMPLE` + "```" + `
 
-L01 to L15 are what Harbor needs to be highly available; L16 and L17 are what these rest on, that names and addresses lead somewhere.
+L01 to L15 and L19 are what Harbor needs to be highly available; L16 to L18 are what these rest on, that names and addresses lead somewhere and no part is missing.
+A finding that a section of HarborHA sets right ends with what to write there.
 GENERAL are for every Harbor, the others for Harbor 1.x. Numbers with N are kept for rules of Harbor 2.x alone.
 The severity is that of the gravest finding of the rule.
 

@@ -1,6 +1,7 @@
 package validateha_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,8 +101,8 @@ func TestUnknown(t *testing.T) {
 			return krm.Map("name", "_REDIS_URL", "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "r", "key", "url")))
 		}, inPod("env", 6)...)},
 		"Redis of a Service":     {"", give("ui", "_REDIS_URL", "$(REDIS_SERVICE_HOST):$(REDIS_SERVICE_PORT),100")},
-		"Redis without password": {"", give("ui", "_REDIS_URL", "redis:6379")},
-		"Redis without database": {"", give("ui", "_REDIS_URL", "redis:6379,100,")},
+		"Redis without password": {"", give("ui", "_REDIS_URL", "redis.example.com:6379")},
+		"Redis without database": {"", give("ui", "_REDIS_URL", "redis.example.com:6379,100,")},
 		"all variables of a Secret": {"L09", both(unset("ui", "UI_SECRET"), unset("adminserver", "UI_SECRET"),
 			put("Workload", "ui-rc", list(krm.Map("secretRef", krm.Map("name", "a"))), inPod("envFrom")...),
 			put("Workload", "adminserver-rc", list(krm.Map("secretRef", krm.Map("name", "b"))), inPod("envFrom")...))},
@@ -208,7 +209,9 @@ func TestTwoHarbors(t *testing.T) {
 		if !m.drop(gone[0], gone[1]) {
 			t.Fatalf("there is no %s %s", gone[0], gone[1])
 		}
-		if errors := startingWith(m.copy().validate(today), "error "); len(errors) > 0 {
+		// That the Service is missing is an error; that it is the second one's would be another.
+		errors := slices.DeleteFunc(startingWith(m.copy().validate(today), "error "), func(l string) bool { return strings.Contains(l, "no Service leads to") })
+		if len(errors) > 0 {
 			t.Errorf("without %s %s there are errors:\n%s", gone[0], gone[1], strings.Join(errors, "\n"))
 		}
 	}

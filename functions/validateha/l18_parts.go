@@ -1,0 +1,57 @@
+package validateha
+
+import (
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
+)
+
+var allParts = Rule{
+	ID: "L18", Severity: framework.Error,
+	What: "All parts that a Harbor cannot do without are there.",
+	Why: "What is missing, or is not recognised, is not validated either: a registry under another image may well keep each pod's " +
+		"images for itself, and no other rule would say so.",
+	Do: "Validate all manifests of a Harbor together; give a part of another image its container's name and a pod label (name: " +
+		"registry-apps, or app.kubernetes.io/component: registry).",
+	Of: []harbor.Generation{harbor.V1, harbor.V2},
+	check: func(p *pass) {
+		var seen []*harbor.Harbor
+		for _, c := range p.parts {
+			if !slices.Contains(seen, c.Harbor) {
+				seen = append(seen, c.Harbor)
+				checkParts(p, c)
+			}
+		}
+	},
+}
+
+// whole is the number of different parts from which on the manifests are meant to
+// be all of a Harbor. With fewer somebody may be looking at a folder of them: that
+// is no mistake, but it is said, because rules that compare parts find nothing.
+const whole = 3
+
+// checkParts looks for the parts of a Harbor, of which c is the first.
+func checkParts(p *pass, c *part) {
+	var missing []string
+	here := harbor.Names(c.Harbor.Components)
+	for _, needed := range c.Harbor.Parts {
+		if needed.Needed && !slices.Contains(here, needed.Name) {
+			missing = append(missing, needed.Name)
+		}
+	}
+	switch {
+	case len(missing) == 0:
+	case len(here) >= whole:
+		p.error(c.RNode, nil,
+			"Harbor does not work without %s, which is not among the resources beside %s: it is missing, or not recognised and "+
+				"therefore not validated",
+			strings.Join(missing, " and "), strings.Join(here, ", "))
+	default:
+		p.warn(c.RNode, nil,
+			"these manifests hold %s of a Harbor and not %s: what concerns both is not validated; validate all manifests together",
+			strings.Join(here, " and "), strings.Join(missing, " and "))
+	}
+}

@@ -1,0 +1,108 @@
+package validateha
+
+import (
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+var oneStore = Rule{
+	ID: "L19", Severity: framework.Error,
+	What: "A database or Redis of several pods is one store.",
+	Why: "Plain servers know nothing of each other, and a Service spreads requests over them: what is written to one is not found on " +
+		"the next, people are logged out and pushes fail at random (kubernetes.io services-networking, session affinity is none by " +
+		"default).",
+	Do: "Run one server, or one that replicates: Sentinel, a cluster, an operator; better one that is highly available itself, " +
+		"outside.",
+	Remedy: []string{"database", "redis"},
+	check: func(p *pass) {
+		for _, c := range p.parts {
+			if c.Part().Stateful {
+				checkStores(p, c)
+			}
+		}
+	},
+}
+
+// plainServers are the images, by a part of their name, of which several pods are
+// several stores unless something replicates. Proxies and pools are others.
+var plainServers = []string{"redis", "valkey", "mysql", "mariadb", "percona", "postgres", "harbor-db"}
+
+// replicates are the words that show that servers know of each other: in variables,
+// arguments, configuration, sidecars and labels.
+var replicates = []string{"replica", "slave", "sentinel", "cluster", "master", "primary", "galera", "wsrep", "patroni", "repmgr", "pgpool", "stolon",
+	"orchestrator", "xtrabackup", "spilo", "operator", "raft", "haproxy", "proxysql", "twemproxy"}
+
+func checkStores(p *pass, c *part) {
+	s := p.replicas(c)
+	onOneDirectory := c.Name() == harbor.MySQL && !c.ByUse // L12 says so
+	if !s.several() || onOneDirectory || len(c.services) == 0 || !isPlain(p, c) {
+		return
+	}
+	say := p.error
+	if slices.ContainsFunc(c.sources, func(s kube.Source) bool { return s.Object == nil && s.Kind != "PersistentVolumeClaim" }) {
+		say = p.warn // its configuration may say more
+	}
+	f := say(s.obj, s.path,
+		"the %s has %s, and nothing shows that they replicate: each is a store of its own, and Service %s spreads requests over them",
+		c.Name(), s.word, c.services[0].GetName())
+	if c.Generation() == harbor.V1 {
+		f.add(map[string]string{harbor.MySQL: toDatabase, harbor.RedisServer: toRedis}[c.Name()])
+	}
+}
+
+// isPlain says whether a part is a plain server: nothing tells of replication.
+func isPlain(p *pass, c *part) bool {
+	name, _, _ := c.SplitImage()
+	return slices.ContainsFunc(plainServers, func(word string) bool { return strings.Contains(name, word) }) && !shows(p, c)
+}
+
+// shows says whether something in the workload, or in what its pods read, tells of
+// replication, or a controller has made it.
+func shows(p *pass, c *part) bool {
+	if len(krm.Elements(c.RNode, "metadata", "ownerReferences")) > 0 {
+		return true
+	}
+	texts := []string{words(c.YNode())}
+	for _, s := range c.sources {
+		if s.Object != nil && s.Kind == "ConfigMap" {
+			texts = append(texts, words(s.Object.YNode()))
+		}
+	}
+	text := strings.ReplaceAll(strings.ToLower(strings.Join(texts, "\n")), "cluster.local", "")
+	return slices.ContainsFunc(replicates, func(word string) bool { return strings.Contains(text, word) })
+}
+
+// words are all scalars below a node but for fields that say nothing of the program.
+func words(node *yaml.Node) string {
+	var all []string
+	var walk func(*yaml.Node)
+	walk = func(n *yaml.Node) {
+		if n.Kind == yaml.MappingNode {
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				switch n.Content[i].Value {
+				case "replicas", "status", "managedFields", "kubectl.kubernetes.io/last-applied-configuration",
+					"affinity", "nodeSelector", "tolerations", "topologySpreadConstraints", "selector", "storageClassName":
+				default:
+					all = append(all, n.Content[i].Value)
+					walk(n.Content[i+1])
+				}
+			}
+			return
+		}
+		if n.Kind == yaml.ScalarNode {
+			all = append(all, n.Value)
+		}
+		for _, child := range n.Content {
+			walk(child)
+		}
+	}
+	walk(node)
+	return strings.Join(all, "\n")
+}
