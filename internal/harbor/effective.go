@@ -3,6 +3,7 @@ package harbor
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -32,6 +33,18 @@ func (c Component) WhereSet(v kube.Value, variable string) Location {
 		return Location{c.RNode, at}
 	}
 	return Location{c.RNode, c.Path.Append("env")}
+}
+
+// Setting returns a variable of the component, or what it takes when that is
+// not set or empty. A Secret outside of the list may hold any variable, but is
+// not the place for these.
+func (c Component) Setting(env kube.Environment, name string) kube.Value {
+	v, ok := env.Get(name)
+	elsewhere := !slices.Contains(env.Names(), name) && v.Source.Kind == "Secret"
+	if ok && v.Text != "" && !elsewhere {
+		return v
+	}
+	return kube.Value{Text: c.Harbor.Defaults[c.Name()][name], Known: true}
 }
 
 // NginxConfig is the nginx.conf that an nginx reads.

@@ -13,6 +13,8 @@ type layout struct {
 	Parts    []Part
 	Calls    []Call
 	Files    []File
+	// Defaults are what parts take for variables that are not set, by part.
+	Defaults map[string]map[string]string
 	Endpoint []EndpointUse
 	Redis    []RedisUse
 	Database []DatabaseUse

@@ -46,6 +46,11 @@ var v1 = layout{
 		{of(AdminServer, Variable(ExternalEndpoint)), Endpoint.String},
 		{of(Registry, Variable("REGISTRY_AUTH_TOKEN_REALM"), Field("config.yml", "auth", "token", "realm")), Endpoint.Realm},
 	},
+	Defaults: map[string]map[string]string{
+		AdminServer: {KeyPath: "/etc/adminserver/key", StorePath: "/etc/adminserver/config/config.json"},
+		JobService:  {KeyPath: JobServiceKey, LogDir: "/var/log/jobs", ConfigPath: "/etc/jobservice/app.conf"},
+		UI:          {KeyPath: "/etc/ui/key", ConfigPath: "/etc/ui/app.conf", TokenKeyPath: TokenKeyFile},
+	},
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword},
 	},
@@ -109,3 +114,33 @@ const (
 // adminServerURL are the variables with the address of the adminserver: the
 // second in late releases.
 var adminServerURL = []Place{Variable("ADMINSERVER_URL"), Variable("ADMIN_SERVER_URL")}
+
+// Files and variables of Harbor 1.x (Harbor v1.2.0: src/adminserver/systemcfg,
+// src/ui/config, src/ui/service/token, src/jobservice/config).
+const (
+	TokenKeyFile  = "/etc/ui/private_key.pem" // signs the tokens that the registry accepts
+	TokenIssuer   = "harbor-token-issuer"
+	TokenService  = "harbor-registry"
+	TokenPath     = "/service/token" // of the ui, where docker clients get them
+	KeyPath       = "KEY_PATH"       // variable: file that holds SECRET_KEY
+	SecretKeySize = 16               // bytes of SECRET_KEY, a key of AES
+
+	StorePath   = "JSON_CFG_STORE_PATH" // variable: where the adminserver keeps settings
+	StoreDriver = "CFG_DRIVER"          // variable: json or db, since 1.4
+	Reset       = "RESET"               // variable: true reads all settings from variables at each start
+	LogDir      = "LOG_DIR"             // variable: where the jobservice keeps its logs
+	ConfigPath  = "CONFIG_PATH"         // variable: app.conf of ui and jobservice
+
+	ExternalEndpoint = "EXT_ENDPOINT" // variable: the address that clients use
+
+	TokenKeyPath = "TOKEN_PRIVATE_KEY_PATH" // variable: TokenKeyFile, in late releases
+
+	// ExampleHost is the host name in upstream's harbor.cfg.
+	ExampleHost = "reg.mydomain.com"
+	// NginxConf is where nginx looks for its configuration.
+	NginxConf = "/etc/nginx/nginx.conf"
+	// JobServiceKey is where the jobservice looks for SECRET_KEY.
+	JobServiceKey = "/etc/jobservice/key"
+	// DatabaseDir is where the mysql server keeps its data.
+	DatabaseDir = "/var/lib/mysql"
+)
