@@ -121,20 +121,32 @@ func (s *segment) parse() error {
 var lineOfError = regexp.MustCompile(`^line (\d+): `)
 
 // explain makes the message of an error of the YAML parser, which did not see
-// these lines before its text. It adds what they leave out: the line when it is
-// the first one, and what an unknown anchor most often is. That one may be a
-// password, so it is not shown; all other messages quote nothing.
+// these lines before its text. It adds the line when it is the first one.
 func explain(err error, before int) string {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	if strings.HasPrefix(message, "unknown anchor") {
-		return "there is an alias without its anchor: a value that begins with * has to be in quotes"
+	if unknownAnchor.MatchString(message) {
+		return WithoutText(message)
 	}
 	line := 1
 	if found := lineOfError.FindStringSubmatch(message); found != nil {
 		line, _ = strconv.Atoi(found[1])
 		message = message[len(found[0]):]
 	}
-	return fmt.Sprintf("line %d: %s", line+before, message)
+	return fmt.Sprintf("line %d: %s", line+before, WithoutText(message))
+}
+
+var (
+	unknownAnchor = regexp.MustCompile(`unknown anchor '[^']*' referenced`)
+	quotedValue   = regexp.MustCompile("(?s)(cannot (?:unmarshal|decode) \\S+) `.*?` (into|as) ")
+	quotedKey     = regexp.MustCompile(`(mapping key) "(?:[^"\\]|\\.)*" (already)`)
+)
+
+// WithoutText takes out of a message what the YAML library quotes of its text: it
+// may be a password. It says what an unknown anchor most often is.
+func WithoutText(message string) string {
+	message = unknownAnchor.ReplaceAllString(message, "there is an alias without its anchor: a value that begins with * has to be in quotes")
+	message = quotedKey.ReplaceAllString(message, "$1 $2")
+	return quotedValue.ReplaceAllString(message, "$1 $2 ")
 }
 
 // checkCharacters finds what the YAML parser refuses without a line number.

@@ -156,6 +156,33 @@ func TestReadQuotesNothing(t *testing.T) {
 	}
 }
 
+// TestWithoutText takes the text out of the errors of the YAML library itself.
+func TestWithoutText(t *testing.T) {
+	var typed struct {
+		A int            `yaml:"a"`
+		B map[string]int `yaml:"b"`
+	}
+	for _, text := range []string{
+		"a: *hunter2", "a: hunter2", "a: hunter2 and much more than the library shows", "b: hunter2", "a: {hunter2: 1}", "a: 1\nhunter2: 1\nhunter2: 2",
+		"a: !!int hunter2", "a: !!float hunter2", "b: {x: hunter2, y: 'hunter2`'}", "a: h`hunter2",
+	} {
+		var loose any
+		found := false
+		for _, err := range []error{yaml.Unmarshal([]byte(text), &typed), yaml.Unmarshal([]byte(text), &loose)} {
+			if err == nil {
+				continue
+			}
+			found = true
+			if message := WithoutText("reading: " + err.Error()); strings.Contains(message, "hunter2") || !strings.HasPrefix(message, "reading: yaml: ") {
+				t.Errorf("%q: %s", text, message)
+			}
+		}
+		if !found {
+			t.Errorf("%q is no error", text)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // TestExpansion checks that the aliases of all items, files and the config share
