@@ -44,7 +44,8 @@ nothing, is an error.`,
 	flags.StringArrayVar(&o.Functions.Mounts, "mount", nil, "mount for other functions in containers")
 	flags.StringArrayVarP(&o.Functions.Env, "env", "e", nil, "environment variable for other functions")
 	flags.BoolVar(&o.Functions.AsCurrentUser, "as-current-user", false, "run other functions in containers as the current user")
-	flags.StringVar(&o.LoadRestrictor, "load-restrictor", "LoadRestrictionsRootOnly", "LoadRestrictionsRootOnly, or LoadRestrictionsNone to read files outside of the kustomization")
+	flags.StringVar(&o.LoadRestrictor, "load-restrictor", "LoadRestrictionsRootOnly",
+		"LoadRestrictionsRootOnly, or LoadRestrictionsNone to read files outside of the kustomization")
 	flags.BoolVar(&o.Helm.Enabled, "enable-helm", false, "let the kustomization use Helm charts")
 	flags.StringVar(&o.Helm.Command, "helm-command", "helm", "the helm program")
 	return cmd

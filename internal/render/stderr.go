@@ -4,6 +4,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"sync"
 
 	"krmfn.dev/harbor/internal/show"
 )
@@ -16,9 +17,10 @@ func redirectStderr(w io.Writer) (restore func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	w = &locked{w: w}
 	before, logged := os.Stderr, log.Writer()
 	os.Stderr = to
-	log.SetOutput(to)
+	log.SetOutput(show.NewLines(w)) // at once, because log.Fatal waits for no pipe
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -33,4 +35,16 @@ func redirectStderr(w io.Writer) (restore func(), err error) {
 		<-done
 		from.Close()
 	}, nil
+}
+
+// locked lets several goroutines write.
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
