@@ -3,6 +3,7 @@ package movesecrets
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
@@ -83,12 +84,16 @@ func (m *MoveSecrets) check(all []harbor.SecretValue) error {
 
 // tell names the keys that krmfn secrets cannot make up.
 func (m *mover) tell(before []harbor.SecretValue) {
-	told := map[string]bool{}
-	for _, v := range before {
-		if v.Form == harbor.Given && v.Open() && !told[v.Key] {
-			told[v.Key] = true
-			krm.Warn(m.list, v.Component.RNode, nil, "reads key %s of Secret %s, which nobody can make up: krmfn secrets --from takes it over from these manifests as they were",
-				v.Key, m.Name)
+	for _, c := range m.harbor.Components {
+		var keys []string
+		for _, v := range before {
+			if v.Component.RNode == c.RNode && v.Component.Name() == c.Name() && v.Form == harbor.Given && v.Open() && !slices.Contains(keys, v.Key) {
+				keys = append(keys, v.Key)
+			}
+		}
+		if len(keys) > 0 {
+			krm.Warn(m.list, c.RNode, nil, "reads %s from Secret %s now, which nobody can make up: krmfn secrets --from takes them over from these manifests as they were",
+				strings.Join(keys, ", "), m.Name)
 		}
 	}
 	m.tellLeft()

@@ -40,7 +40,7 @@ func checkOpen(p *pass) {
 	}
 	for _, a := range harbor.AppliedSecrets(p.list) {
 		p.warn(a.Object, krm.Path{"metadata", "annotations", harbor.LastApplied},
-			"shows %s as they were applied: take the annotation away",
+			"shows %s to everybody who can read it: take the annotation away",
 			strings.Join(slices.Sorted(slices.Values(a.Names)), ", ")).add(toSecrets)
 	}
 }

@@ -29,6 +29,7 @@ var sharedSecrets = Rule{
 			}
 		}
 		checkOpen(p)
+		checkLookalikes(p)
 	},
 }
 

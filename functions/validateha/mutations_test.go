@@ -235,6 +235,21 @@ func source(name, field string, value func() *yaml.Node) change {
 	}
 }
 
+// asApplied puts a variable into what kubectl apply keeps of a workload.
+func asApplied(component, name, value string) change {
+	return func(m *manifests) bool {
+		was := m.copy()
+		if !give(component, name, value)(was) {
+			return false
+		}
+		text, err := was.object("Workload", component+"-rc").MarshalJSON()
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		return put("Workload", component+"-rc", string(text), "metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration")(m)
+	}
+}
+
 // inConfig replaces a part of the registry's config.yml.
 func inConfig(old, by string) change {
 	return text("ConfigMap", "harbor-registry-config", old, by, "data", "config")
@@ -405,6 +420,15 @@ var mutations = []mutation{
 	{"SECRET_KEY not mounted in the jobservice", "L09", w, cut("Workload", "jobservice-rc", volume(0, "projected", "sources", 1)...)},
 	{"password in a pod", "L09", w, of(has("Secret", "harbor-secrets"), give("adminserver", "MYSQL_PWD", "Password-2"))},
 	{"password in a ConfigMap", "L09", w, of(has("Secret", "harbor-secrets"), put("ConfigMap", "harbor-ui-config", "Password-2", "data", "SECRET_KEY"))},
+	{"password of the mail server in app.conf", "L09", w, text("ConfigMap", "harbor-ui-config", "password =\n", "password = hunter2-x\n", "data", "config")},
+	{"password of the registry in config.yml", "L09", w, inConfig("version: 0.1\n", "version: 0.1\nproxy: {password: hunter2-x}\n")},
+	{"header of a notification", "L09", w, inConfig("url: http://ui/", "headers: {Authorization: [hunter2-x]}\n      url: http://ui/")},
+	{"password that Harbor does not know", "L09", w, give("adminserver", "SMTP_RELAY_PASSWORD", "hunter2-x")},
+	{"token that Harbor does not know", "L09", w, give("ui", "MONITORING_API_KEY", "hunter2-x")},
+	{"password in the URL of a proxy", "L09", w, give("ui", "HTTP_PROXY", "http://me:hunter2-x@proxy.example.com:3128")},
+	{"password of a proxy in config.yml", "L09", w, inConfig("  debug:", "  token_of_mine: {secret: hunter2-x}\n  debug:")},
+	{"password in the URL of a notification", "L09", w, inConfig("url: http://ui/", "url: http://me:hunter2-x@ui/")},
+	{"password as it was applied", "L09", w, asApplied("adminserver", "MYSQL_PWD", "hunter2-x")},
 	{"placeholder in a Secret", "L09", w, secretValue("UI_SECRET", constant("CHANGE-ME-PLEASE"))},
 
 	{"two jobservices", "L10", e, set("Workload", "jobservice-rc", 2, "spec", "replicas")},

@@ -78,6 +78,10 @@ var byHand = map[string]string{
 	"logs elsewhere by variable":                    "where the jobservice mounts a volume is not for use-cephfs, which changes claims",
 	"settings kept and discarded":                   "either is a wish: changes in the portal, or all settings in the manifests",
 	"Ingress with certificate":                      "the address in the config is not the one of the Ingress, and only people know which is meant",
+	"password that Harbor does not know":            "only its owner knows the Secret that it belongs in, and whether it is one",
+	"token that Harbor does not know":               "only its owner knows the Secret that it belongs in, and whether it is one",
+	"password in the URL of a proxy":                "only its owner knows the Secret that it belongs in",
+	"password of a proxy in config.yml":             "only its owner knows the Secret that it belongs in, and whether it is one",
 	"placeholder in a Secret":                       "nobody but its owner knows what belongs there; krmfn secrets makes values",
 	"Secret of the driver renamed by kustomize":     "the name in the config has to follow",
 }

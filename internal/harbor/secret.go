@@ -85,72 +85,6 @@ func (p Place) isWhole() bool {
 // isFile says whether the secret is all of a file.
 func (p Place) isFile() bool { return p.isWhole() || p.Names }
 
-// registrySecret is a secret of the registry, which takes every field of config.yml
-// from a variable of its name too (distribution v2.6.2, configuration/parser.go).
-func registrySecret(key string, field ...any) SecretUse {
-	variable := registryVariable(words(field))
-	if key == "" {
-		key = variable
-	}
-	return SecretUse{Key: key, Settings: []Setting{secret(Registry, Variable(variable), Field(RegistryConfigFile, field...))}}
-}
-
-// byAll is the same place of all who share Harbor's own secrets.
-func byAll(p Place) []Setting {
-	return []Setting{secret(AdminServer, p), secret(UI, p), secret(JobService, p)}
-}
-
-func withForm(form SecretForm, u SecretUse) SecretUse {
-	u.Form, u.Shared = form, true
-	return u
-}
-
-func holding(holds func(*yaml.Node) bool, u SecretUse) SecretUse {
-	u.Holds = holds
-	return u
-}
-
-// registryKeyFile is a file of the registry whose path stands in config.yml.
-func registryKeyFile(field ...any) SecretUse {
-	return SecretUse{Key: registryVariable(words(field)), Settings: []Setting{secret(Registry, NamedBy(RegistryConfigFile, field...))}}
-}
-
-// registryParameters are the secrets among the parameters of a storage driver.
-func registryParameters(driver string, parameters ...string) []SecretUse {
-	var all []SecretUse
-	for _, p := range parameters {
-		all = append(all, registrySecret("", "storage", driver, p))
-	}
-	return all
-}
-
-func words(path krm.Path) []string {
-	var all []string
-	for _, e := range path {
-		if word, ok := e.(string); ok {
-			all = append(all, word)
-		}
-	}
-	return all
-}
-
-// hasHeaders says whether one of the receivers of notifications gets headers: they
-// are there to log in.
-func hasHeaders(endpoints *yaml.Node) bool {
-	return slices.ContainsFunc(endpoints.Content, func(e *yaml.Node) bool {
-		headers := krm.Lookup(yaml.NewRNode(e), "headers")
-		return headers != nil && len(headers.Content) > 0
-	})
-}
-
-// hasMailPassword says whether one of the hooks of the log sends mail with a
-// password.
-func hasMailPassword(hooks *yaml.Node) bool {
-	return slices.ContainsFunc(hooks.Content, func(e *yaml.Node) bool {
-		return krm.Text(yaml.NewRNode(e), "options", "smtp", "password") != ""
-	})
-}
-
 // holds says whether there is anything secret in the node.
 func (u SecretUse) holds(node *yaml.Node) bool {
 	switch {
@@ -172,12 +106,38 @@ func (l layout) SecretOf(cfg string) (SecretUse, bool) {
 	return SecretUse{}, false
 }
 
+// hasVariable says whether the secret can stand in the variable.
+func (u SecretUse) hasVariable(name string) bool {
+	return hasVariable(u.Settings, name) || hasVariable(u.Unread, name)
+}
+
+func hasVariable(settings []Setting, name string) bool {
+	for _, s := range settings {
+		for _, p := range s.Places {
+			if p.Variable == name && name != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SecretVariable is the secret that can stand in the variable.
+func (l *layout) SecretVariable(name string) (SecretUse, bool) {
+	for i := range l.Secrets {
+		if l.Secrets[i].hasVariable(name) {
+			return l.Secrets[i], true
+		}
+	}
+	return SecretUse{}, false
+}
+
 // SecretsV1 is the table of Harbor 1.x, for those who make Secrets before there is
 // a Harbor.
 func SecretsV1() []SecretUse { return v1.Secrets }
 
 // SecretOfVariable is the secret of Harbor 1.x that can stand in the variable.
-func SecretOfVariable(name string) (SecretUse, bool) { return v1.secretVariable(name) }
+func SecretOfVariable(name string) (SecretUse, bool) { return v1.SecretVariable(name) }
 
 // CfgSecrets are the secrets that harbor.cfg gives and that have an effect on
 // Kubernetes.
@@ -186,4 +146,20 @@ func CfgSecrets() []SecretUse {
 		key, known := CfgEntry{Name: u.Cfg}.Key()
 		return !known || key.Needless != ""
 	})
+}
+
+// SecretField says whether a field of the registry's config.yml is a secret, or in
+// one.
+func (l *layout) SecretField(at krm.Path) bool {
+	for _, use := range l.Secrets {
+		for _, s := range use.Settings {
+			for _, p := range s.Places {
+				n := len(p.Field)
+				if n > 0 && n <= len(at) && p.Field.String() == at[:n].String() {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

@@ -2,7 +2,6 @@ package harbor
 
 import (
 	"cmp"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -137,82 +136,6 @@ func (f *secretFinder) variable(use SecretUse, name string) (kube.Value, bool) {
 	return v, use.Holds == nil || v.Secret || !v.Known || use.holds(parsed(v.Text))
 }
 
-// replaced looks into the variables that replace a whole part of config.yml: one
-// that holds the secret among other settings is a secret as a whole.
-func (f *secretFinder) replaced(use SecretUse, variable string) bool {
-	steps := strings.Split(variable, "_")
-	replaced := false
-	for i := 2; f.config != nil && i < len(steps); i++ {
-		name := strings.Join(steps[:i], "_")
-		v, ok := f.variable(SecretUse{}, name)
-		if !ok {
-			continue
-		}
-		replaced = true
-		inner := parsed(v.Text)
-		for _, step := range steps[i:] {
-			inner = fieldOf(inner, step)
-		}
-		if v.Known && use.holds(inner) {
-			f.add(SecretValue{SecretUse: SecretUse{Key: name}, Place: Place{Variable: name}, Value: v, Read: true})
-		}
-	}
-	return replaced
-}
-
-// fieldOf returns a field of a mapping by its name in capitals.
-func fieldOf(node *yaml.Node, name string) *yaml.Node {
-	for i := 0; node != nil && node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
-		if strings.EqualFold(node.Content[i].Value, name) {
-			return node.Content[i+1]
-		}
-	}
-	return nil
-}
-
-// parsed reads YAML, nil when it is none.
-func parsed(text string) *yaml.Node {
-	root := &yaml.Node{}
-	if yaml.Unmarshal([]byte(text), root) != nil || len(root.Content) != 1 {
-		return nil
-	}
-	return root.Content[0]
-}
-
-// field looks into the registry's config.yml.
-func (f *secretFinder) field(v SecretValue) {
-	node := f.config.Lookup(v.Place.Field...)
-	if !v.holds(node) {
-		return
-	}
-	v.Value = f.config.Value
-	v.Value.Text = node.Value
-	if node.Kind != yaml.ScalarNode {
-		text, err := yaml.NewRNode(node).String()
-		if err != nil {
-			return
-		}
-		v.Value.Text = text
-	}
-	v.Name = strings.TrimSpace(v.Value.Source.Key + " " + v.Place.Field.String())
-	f.add(v)
-}
-
-// appConf looks into an INI file that nobody reads the secret from.
-func (f *secretFinder) appConf(use SecretUse, p Place) {
-	config, err := f.ConfigFile(f.list, p.File)
-	if err != nil {
-		return
-	}
-	text, ok := iniValue(config.Text(), p.Section, p.Key)
-	if !ok || text == "" {
-		return
-	}
-	source := kube.Source{Kind: "ConfigMap", Name: config.ConfigMap.GetName(), Key: config.Key, Object: config.ConfigMap}
-	f.add(SecretValue{SecretUse: use, Place: p, Value: kube.Value{Text: text, Known: true, Source: source},
-		Name: config.Key + " " + p.Section + "." + p.Key})
-}
-
 // redis looks into the addresses of Redis that hold a password.
 func (f *secretFinder) redis(h *Harbor) {
 	i := slices.IndexFunc(h.Secrets, func(u SecretUse) bool { return u.In == RedisSecret })
@@ -240,99 +163,13 @@ func PasswordOfCommas(text string) string {
 	return strings.Join(parts[2:max(3, len(parts)-1)], ",")
 }
 
-// files looks at the files that ConfigMaps and Secrets bring.
-func (f *secretFinder) files(h *Harbor) {
-	for _, d := range f.delivered {
-		if use, place, ok := f.fileUse(h, []string{d.Path}, path.Base(d.Name), d.Value.Source.Key); ok {
-			f.add(SecretValue{SecretUse: use, Place: place, Value: d.Value, Read: place.File != ""})
-		}
-	}
-}
-
-// SecretFiles returns a function that says which secret a file of a volume is, if
-// any: by the paths where the component sees it, its name in the volume, and the
-// key that it comes from.
-func (h *Harbor) SecretFiles(c Component) func(paths []string, name, key string) (SecretUse, bool) {
-	f := h.finder(c)
-	return func(paths []string, name, key string) (SecretUse, bool) {
-		use, _, ok := f.fileUse(h, paths, name, key)
-		return use, ok
-	}
-}
-
-// fileUse is the secret that a file is: because the program reads the path, or the
-// file is called like one that it reads, or the key that it comes from is called
-// like a secret variable.
-func (f *secretFinder) fileUse(h *Harbor, paths []string, name, key string) (SecretUse, Place, bool) {
-	for _, use := range h.Secrets {
-		for _, s := range use.Settings {
-			for _, p := range s.Places {
-				if s.Of == f.Name() && (p.isFile() && f.is(h, p, paths, name)) {
-					return use, p, true
-				}
-			}
-		}
-	}
-	use, ok := h.secretVariable(key)
-	return use, Place{}, ok
-}
-
-// is says whether a file is the one of the place.
-func (f *secretFinder) is(h *Harbor, p Place, paths []string, name string) bool {
-	called := func(file string) bool { return path.Base(file) == p.File }
-	return p.isWhole() && (called(name) || slices.ContainsFunc(paths, called)) || slices.Contains(paths, f.pathOf(h, p))
-}
-
-// pathOf is the path of the file that a place is, "" when it is not known.
-func (f *secretFinder) pathOf(h *Harbor, p Place) string {
-	if p.Names && f.config != nil {
-		return path.Clean(f.config.Get(words(p.Field)...).Text)
-	}
-	for _, file := range h.Files {
-		if file.Of != f.Name() || file.Name != p.File {
-			continue
-		}
-		if v := f.Setting(f.env, file.Variable); file.Variable != "" && v.Known && v.Text != "" {
-			return path.Clean(v.Text)
-		}
-		return file.Path
-	}
-	return ""
-}
-
-// hasVariable says whether the secret can stand in the variable.
-func (u SecretUse) hasVariable(name string) bool {
-	return hasVariable(u.Settings, name) || hasVariable(u.Unread, name)
-}
-
-func hasVariable(settings []Setting, name string) bool {
-	for _, s := range settings {
-		for _, p := range s.Places {
-			if p.Variable == name && name != "" {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// secretVariable is the secret that can stand in the variable.
-func (l *layout) secretVariable(name string) (SecretUse, bool) {
-	for i := range l.Secrets {
-		if l.Secrets[i].hasVariable(name) {
-			return l.Secrets[i], true
-		}
-	}
-	return SecretUse{}, false
-}
-
 // unread looks at the keys of the component's ConfigMaps that are called like
 // secret variables: upstream's ConfigMaps hold some that nobody reads.
 func (f *secretFinder) unread(h *Harbor) {
 	for _, name := range f.ConfigMaps(f.list) {
 		obj := kube.Find(f.list, "ConfigMap", f.GetNamespace(), name)
 		for _, key := range kube.Keys(obj) {
-			use, ok := h.secretVariable(key)
+			use, ok := h.SecretVariable(key)
 			known := slices.ContainsFunc(f.found, func(v SecretValue) bool { return v.Value.Source.Object == obj && v.Value.Source.Key == key })
 			if ok && !known {
 				source := kube.Source{Kind: "ConfigMap", Name: name, Key: key, Object: obj}
@@ -341,14 +178,4 @@ func (f *secretFinder) unread(h *Harbor) {
 			}
 		}
 	}
-}
-
-// PathVariable is the variable that says where the component looks for a file.
-func (c Component) PathVariable(file string) (string, bool) {
-	for _, f := range c.Harbor.Files {
-		if f.Of == c.Name() && f.Name == file && f.Variable != "" {
-			return f.Variable, true
-		}
-	}
-	return "", false
 }

@@ -101,7 +101,7 @@ var v1 = layout{
 			registrySecret("", "reporting", "bugsnag", "apikey"),
 			registrySecret("", "reporting", "newrelic", "licensekey"),
 			// A variable replaces a list as a whole.
-			holding(hasHeaders, registrySecret("", "notifications", "endpoints")),
+			holding(hasLogin, registrySecret("", "notifications", "endpoints")),
 			holding(hasMailPassword, registrySecret("", "log", "hooks")),
 		}),
 }
