@@ -15,7 +15,6 @@ package useexternaldatabase
 
 import (
 	"errors"
-	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
@@ -61,50 +60,30 @@ func (s *UseExternalDatabase) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Run changes the environment of the adminserver and removes the internal
+// Run changes the connection of every part that has one, and removes the internal
 // database.
 func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
-	adminServers, err := harbor.Find(list, harbor.AdminServer)
+	h, err := harbor.In(list)
 	if err != nil {
 		return err
 	}
-	h := adminServers[0].Harbor
-	replaced, err := s.inside(list, h)
-	if err != nil {
+	if len(h.Database) == 0 {
+		return h.Unknown("where the address of the database stands")
+	}
+	old := h.Replace(h.DatabaseServer, h.DatabaseHosts(), s.Host)
+	if old.Own != nil && !s.KeepInternal {
+		return krm.FieldErrorf("host",
+			"%q is the Service of the database inside the cluster, which this function removes: name another server or set keepInternal: true", s.Host)
+	}
+	if err := h.SetDatabase(harbor.Connection{
+		Host: s.Host, Port: s.Port, User: s.User, Database: s.Database, Reset: s.Reset, Password: s.Password,
+	}); err != nil {
 		return err
 	}
-	for _, c := range adminServers {
-		if err := s.connect(list, c); err != nil {
-			return err
-		}
+	if s.KeepInternal {
+		old.Remove("keepInternal")
+	} else {
+		old.Remove("")
 	}
-	s.remove(list, h, replaced)
 	return nil
-}
-
-// hostVariable is where the adminserver reads the host from.
-const hostVariable = "MYSQL_HOST"
-
-func (s *UseExternalDatabase) connect(list *framework.ResourceList, c harbor.Component) error {
-	var all []harbor.Assignment
-	for _, v := range [][2]string{
-		{hostVariable, s.Host},
-		{"MYSQL_PORT", strconv.Itoa(s.Port)},
-		{"MYSQL_USR", s.User},
-		{"MYSQL_DATABASE", s.Database},
-		{"RESET", strconv.FormatBool(s.Reset)},
-	} {
-		all = append(all, harbor.Assignment{Component: c, Name: v[0], Value: v[1]})
-	}
-	if err := harbor.Assign(list, all...); err != nil {
-		return err
-	}
-	const password = "MYSQL_PWD"
-	if s.Password.FromSecret() {
-		return c.SetSecretVariable(list, password, s.Password.SecretName, s.Password.SecretKey)
-	}
-	if err := c.SetVariable(list, password, s.Password.Value, true); err != nil {
-		return err
-	}
-	return c.WarnLiteral(list, password)
 }

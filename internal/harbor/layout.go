@@ -18,7 +18,10 @@ type layout struct {
 	Endpoint []EndpointUse
 	Redis    []RedisUse
 	Database []DatabaseUse
-	Secrets  []SecretUse
+	// DatabaseServer is the part that is the database, where it is inside of the
+	// manifests.
+	DatabaseServer string
+	Secrets        []SecretUse
 }
 
 // Call is an address by which a part calls another one.
@@ -78,6 +81,7 @@ const (
 	DatabaseUser     DatabaseField = "user"
 	DatabaseName     DatabaseField = "database"
 	DatabasePassword DatabaseField = "password"
+	DatabaseReset    DatabaseField = "reset" // see Connection
 )
 
 // DatabaseUse is a place in which a part is told about the database.

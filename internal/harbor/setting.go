@@ -24,6 +24,17 @@ type Place struct {
 	Directive string
 }
 
+// String names the place: MYSQL_HOST, redis.addr of config.yml.
+func (p Place) String() string {
+	switch {
+	case p.Variable != "":
+		return p.Variable
+	case p.Field != nil:
+		return p.Field.String() + " of " + p.File
+	}
+	return p.Key + p.Directive + " of " + p.File
+}
+
 // Setting is one value that a part reads.
 type Setting struct {
 	// Of is the part.

@@ -54,11 +54,13 @@ var v1 = layout{
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword},
 	},
+	DatabaseServer: MySQL,
 	Database: []DatabaseUse{
 		{of(AdminServer, Variable("MYSQL_HOST")), DatabaseHost},
 		{of(AdminServer, Variable("MYSQL_PORT")), DatabasePort},
 		{of(AdminServer, Variable("MYSQL_USR")), DatabaseUser},
 		{of(AdminServer, Variable("MYSQL_DATABASE")), DatabaseName},
+		{of(AdminServer, Variable(Reset)), DatabaseReset},
 		{secret(AdminServer, Variable("MYSQL_PWD")), DatabasePassword},
 	},
 	Secrets: slices.Concat([]SecretUse{
