@@ -25,9 +25,9 @@ type streams struct {
 func (s streams) say(format string, args ...any) { fmt.Fprintln(s.err, printable(format, args...)) }
 
 // printable is a line for people: with nothing in it that a terminal or GitHub Actions
-// would obey, and without passwords in URLs.
+// would obey, and without passwords in URLs and in what YAML readers quote.
 func printable(format string, args ...any) string {
-	return show.Line(krm.WithoutUserinfo(fmt.Sprintf(format, args...)))
+	return show.Line(krm.WithoutUserinfo(krm.WithoutText(fmt.Sprintf(format, args...))))
 }
 
 // stdout is standard output. It keeps the first error, so that no command ends well that

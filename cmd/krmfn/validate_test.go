@@ -291,6 +291,27 @@ func TestValidateCannotRun(t *testing.T) {
 	}
 }
 
+// TestBuildQuotesNothing: a password without quotes may begin with *, or stand
+// where something else is wanted; kustomize quotes it.
+func TestBuildQuotesNothing(t *testing.T) {
+	standIn(t)
+	for _, file := range []string{"bad.yaml", "fn.yaml", "kustomization.yaml"} {
+		for _, broken := range []string{"password: *hunter2\n", "password: !!int hunter2\n", "password: 'hunter2\n"} {
+			files := map[string]string{
+				"kustomization.yaml": "resources: [bad.yaml]\ntransformers: [fn.yaml]\n", "bad.yaml": bad,
+				"fn.yaml": "apiVersion: harbor.krmfn.dev/v1alpha1\nkind: SetReplicas\nmetadata: {name: x}\n",
+			}
+			files[file] += broken
+			stage(t, files)
+			for _, command := range []string{"render", "validate"} {
+				if stdout, stderr, exit := krmfn("", command, "."); exit == 0 || stderr == "" || strings.Contains(stdout+stderr, "hunter2") {
+					t.Errorf("%s, %s in %s: exit status %d\n%s%s", command, broken, file, exit, stdout, stderr)
+				}
+			}
+		}
+	}
+}
+
 // TestValidateFormats: each format comes out of the command, with the places.
 func TestValidateFormats(t *testing.T) {
 	standIn(t)

@@ -46,8 +46,6 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
-
-	"krmfn.dev/harbor/internal/krm"
 )
 
 // Options are the flags of kustomize build that change its output, with the
@@ -98,16 +96,10 @@ var building sync.Mutex
 func Build(dir string, o Options) ([]byte, error) {
 	out, err := build(dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("building %s: %w", dir, quotingNothing{err})
+		return nil, fmt.Errorf("building %s: %w", dir, err)
 	}
 	return out, nil
 }
-
-// quotingNothing is an error of kustomize without what it quotes of YAML.
-type quotingNothing struct{ error }
-
-func (e quotingNothing) Error() string { return krm.WithoutText(e.error.Error()) }
-func (e quotingNothing) Unwrap() error { return e.error }
 
 func build(dir string, o Options) ([]byte, error) {
 	options, err := o.kustomize()

@@ -548,21 +548,6 @@ func TestUnusableConfigs(t *testing.T) {
 	}
 }
 
-// TestErrorsQuoteNothing: a password without quotes may begin with *, or stand
-// where something else is wanted.
-func TestErrorsQuoteNothing(t *testing.T) {
-	for _, file := range []string{"cm.yaml", "fn.yaml", "kustomization.yaml"} {
-		for _, broken := range []string{"password: *hunter2\n", "password: !!int hunter2\n", "password: 'hunter2\n"} {
-			files := map[string]string{"kustomization.yaml": "resources: [cm.yaml]\ntransformers: [fn.yaml]\n", "cm.yaml": configMap, "fn.yaml": config}
-			files[file] += broken
-			s := newStage(t, files)
-			if _, err := Build(s.dir, options(true, true)); err == nil || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("%s in %s: %v", broken, file, err)
-			}
-		}
-	}
-}
-
 func TestFailingFunction(t *testing.T) {
 	for _, spec := range []string{
 		containerSpec,
