@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 		{"../internal/harbor/*.go", "", []string{module + "functions", "os", "github.com/spf13"}},
 		{"../internal/kube/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 		{"../internal/krm/*.go", "", []string{module, "os", "net/http", "time", "math/rand", "github.com/spf13"}},
-		{"../internal/render/*.go", "", []string{module + "cmd", module + "functions", module + "internal/harbor", module + "internal/kube", "github.com/spf13"}},
+		{"../internal/render/*.go", "", []string{module + "cmd", module + "functions", module + "internal/harbor", module + "internal/kube", module + "internal/krm", "github.com/spf13"}},
 		{"../internal/bounded/*.go", "", []string{module}},
 		{"../internal/show/*.go", "", []string{module, "os"}},
 		{"../internal/database/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
