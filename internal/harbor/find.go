@@ -249,7 +249,7 @@ func (p pod) serving(port string) kube.Container {
 // alone is called like it, has an image called like it and runs no other part.
 func (h *Harbor) bySoleName(group []pod) {
 	for _, part := range h.Parts {
-		if part.Stateful || len(h.Of(part.Name)) > 0 {
+		if part.Stateful || part.Gone.Known() || len(h.Of(part.Name)) > 0 {
 			continue
 		}
 		var called []kube.Container

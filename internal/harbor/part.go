@@ -11,18 +11,21 @@ import (
 
 // Names of the parts of Harbor.
 const (
-	AdminServer = "adminserver"
-	Core        = "core"
-	Database    = "database"
-	Exporter    = "exporter"
-	JobService  = "jobservice"
-	MySQL       = "mysql"
-	Nginx       = "nginx"
-	Portal      = "portal"
-	RedisServer = "redis"
-	Registry    = "registry"
-	Trivy       = "trivy"
-	UI          = "ui"
+	AdminServer  = "adminserver"
+	ChartMuseum  = "chartmuseum"
+	Core         = "core"
+	Database     = "database"
+	Exporter     = "exporter"
+	JobService   = "jobservice"
+	MySQL        = "mysql"
+	Nginx        = "nginx"
+	NotaryServer = "notary-server"
+	NotarySigner = "notary-signer"
+	Portal       = "portal"
+	RedisServer  = "redis"
+	Registry     = "registry"
+	Trivy        = "trivy"
+	UI           = "ui"
 )
 
 // Part is a program of Harbor that runs in pods of its own as a rule, and how its
@@ -46,7 +49,18 @@ type Part struct {
 	// Stateful says that it keeps what others store in it: a database or a Redis,
 	// which may be one outside of the manifests.
 	Stateful bool
+	// Gone is the release since which Harbor does not have it any more. It can be
+	// scaled, and what it has of its own stays as it is: see WarnLeftAlone.
+	Gone Release
+	Own  []string
 }
+
+// What a part that is Gone may have of its own.
+const (
+	OwnDatabase = "database"
+	OwnRedis    = "Redis"
+	OwnStorage  = "storage"
+)
 
 // Component is a container of a workload that runs a part of Harbor.
 type Component struct {
@@ -85,6 +99,16 @@ func (c Component) Single() string {
 		return ""
 	}
 	return c.part.Single
+}
+
+// WarnLeftAlone names the parts that go on with what they have of their own, a
+// database, Redis or storage, when Harbor gets another one.
+func (h *Harbor) WarnLeftAlone(own string) {
+	for _, c := range h.Components {
+		if slices.Contains(c.part.Own, own) {
+			krm.Warn(h.list, c.RNode, nil, "%s is no part of Harbor since %s: its %s is left as it is, and what it uses has to stay", c.Name(), c.part.Gone, own)
+		}
+	}
 }
 
 // Stopped says whether it has 0 replicas.

@@ -94,6 +94,7 @@ func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
 			return err
 		}
 	}
+	h.WarnLeftAlone(OwnRedis)
 	return nil
 }
 

@@ -11,12 +11,16 @@ var v2 = layout{
 	Generation: V2,
 	Releases:   "2.x",
 	Parts: []Part{
+		// Harbor 2.8.0 dropped ChartMuseum, 2.9.0 Notary (release notes).
+		{Name: ChartMuseum, Container: "chartmuseum", Images: []string{"chartmuseum-photon"}, Gone: Release{2, 8}, Own: []string{OwnRedis, OwnStorage}},
 		{Name: Core, Container: "core", Images: []string{"harbor-core"}, Needed: true, DownMeans: frontDown},
 		{Name: Database, Container: "database", Images: []string{"harbor-db"}, Stateful: true, Single: onePostgres},
 		{Name: Exporter, Container: "exporter", Images: []string{"harbor-exporter"}},
 		{Name: JobService, Container: "jobservice", Images: []string{"harbor-jobservice"},
 			DownMeans: "nothing is scanned, replicated or cleaned up"},
 		{Name: Nginx, Container: "nginx", Images: []string{"nginx-photon"}, DownMeans: frontDown},
+		{Name: NotaryServer, Container: "notary-server", Images: []string{"notary-server-photon"}, Gone: Release{2, 9}, Own: []string{OwnDatabase}},
+		{Name: NotarySigner, Container: "notary-signer", Images: []string{"notary-signer-photon"}, Gone: Release{2, 9}, Own: []string{OwnDatabase}},
 		{Name: Portal, Container: "portal", Images: []string{"harbor-portal"}, DownMeans: "nobody sees the portal"},
 		{Name: RedisServer, Container: "redis", Images: []string{"redis-photon", "valkey-photon"}, Stateful: true, Single: oneRedis},
 		{Name: Registry, Container: "registry", Images: []string{"registry-photon", "harbor-registry"}, Needed: true,
