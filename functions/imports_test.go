@@ -20,13 +20,14 @@ func TestImports(t *testing.T) {
 		forbidden     []string
 	}{
 		{"*/*.go", "harborha", []string{module + "functions"}},
-		{"*/*.go", "", []string{"os", "io", "net/http", "time", "math/rand", "github.com/spf13", module + "cmd", module + "internal/render", module + "internal/bounded", module + "internal/golden"}},
-		{"../cmd/krmfn/*.go", "", []string{module + "internal/golden", "testing"}},
+		{"*/*.go", "", []string{"os", "io", "net/http", "time", "math/rand", "github.com/spf13", module + "cmd", module + "internal/render", module + "internal/bounded", module + "internal/golden", module + "internal/meaning"}},
+		{"../cmd/krmfn/*.go", "", []string{module + "internal/golden", module + "internal/meaning", "testing"}},
 		{"../internal/harbor/*.go", "", []string{module + "functions", "os", "github.com/spf13"}},
 		{"../internal/kube/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 		{"../internal/krm/*.go", "", []string{module, "os", "net/http", "time", "math/rand", "github.com/spf13"}},
 		{"../internal/render/*.go", "", []string{module + "cmd", module + "functions", module + "internal/harbor", module + "internal/kube", module + "internal/krm", "github.com/spf13"}},
 		{"../internal/bounded/*.go", "", []string{module}},
+		{"../internal/meaning/*.go", "", []string{module}},
 		{"../internal/show/*.go", "", []string{module, "os"}},
 		{"../internal/database/*.go", "", []string{module + "functions", module + "internal/harbor", "os", "github.com/spf13"}},
 	} {

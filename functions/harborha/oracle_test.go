@@ -1,0 +1,199 @@
+package harborha_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/functions"
+	"krmfn.dev/harbor/internal/golden"
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/meaning"
+)
+
+// sections are those that know Harbor 2.x, and what they are about: the
+// differences that they remove. The restriction to them goes when they are all.
+var sections = map[string]*regexp.Regexp{
+	"replicas": regexp.MustCompile(`^[^>]+ > replicas: .*want \d`),
+	"redis":    regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
+}
+
+// notYet are differences that remain until harbor-ha removes the internal Redis.
+var notYet = regexp.MustCompile(`^(redis|Service [^>]*-redis) > .*want -$`)
+
+// notYetWarned are warnings of sections that do not know Harbor 2.x yet: Notary's
+// database is one of database's.
+var notYetWarned = []string{"notary"}
+
+// unfinished are rules that say what the sections to come will do.
+var unfinished = []string{"L04", "L15"}
+
+// pair is one chart, rendered for a single node and highly available, with the
+// config that leads from one to the other (corpus/harbor-helm/README.md).
+type pair struct {
+	name, single, ha, secrets string
+	config                    map[string]any
+	expect                    expectation
+}
+
+// expectation is what comes of a pair, where it is not the same as the chart's.
+type expectation struct {
+	Outcome string // refused, or equal
+	Says    string
+	Warns   []string
+	Allowed []struct{ Line, Reason string }
+}
+
+func pairs(t *testing.T) []pair {
+	t.Helper()
+	folders, err := filepath.Glob(filepath.Join(golden.Corpus(t, "harbor-helm"), "h*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("%d pairs, %v", len(folders), err)
+	}
+	var all []pair
+	for _, dir := range folders {
+		read := func(name string) string { return golden.Read(t, filepath.Join(dir, name)) }
+		p := pair{name: filepath.Base(dir), single: read("single.yaml"), ha: read("ha.yaml"), secrets: read("secrets.yaml")}
+		decode(t, read("harbor-ha.yaml"), &p.config)
+		// yaml takes no ? in a plain scalar inside [ ]: what matches ignores case.
+		decode(t, strings.ReplaceAll(golden.ReadOptional(t, filepath.Join(dir, "expect.yaml")), "(?i)", ""), &p.expect)
+		all = append(all, p)
+	}
+	return all
+}
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOracle makes the chart's single node highly available, which has to mean what
+// the chart itself makes of the same wish.
+func TestOracle(t *testing.T) {
+	for _, p := range pairs(t) {
+		t.Run(p.name, func(t *testing.T) {
+			o := p.run(t, p.single)
+			findings := o.Findings.Error()
+			warnings := findingsOf(o, framework.Warning)
+			if p.expect.Outcome == "refused" {
+				if errs := findingsOf(o, framework.Error); !o.Failed() || !matches(p.expect.Says, errs) || string(o.Output) != p.single {
+					t.Errorf("it is not refused with %q:\n%s", p.expect.Says, errs)
+				}
+				return
+			}
+			if o.Failed() {
+				t.Fatalf("it fails:\n%s", findings)
+			}
+			for _, warning := range p.expect.Warns {
+				if !matches(warning, warnings) && !slices.Contains(notYetWarned, warning) {
+					t.Errorf("nothing warns of %q:\n%s", warning, warnings)
+				}
+			}
+			if again := p.run(t, p.single); string(again.Output) != string(o.Output) {
+				t.Errorf("a second run gives something else:\n%s", golden.Diff(t, string(o.Output), string(again.Output)))
+			}
+			if onOwn := p.run(t, string(o.Output)); string(onOwn.Output) != string(o.Output) {
+				t.Errorf("it changes its own output:\n%s", golden.Diff(t, string(o.Output), string(onOwn.Output)))
+			}
+			p.checkSecrets(t, string(o.Output)+findings)
+			p.compare(t, string(o.Output))
+		})
+	}
+}
+
+func findingsOf(o krm.Outcome, severity framework.Severity) string {
+	var all []string
+	for _, f := range o.Findings {
+		if f.Severity == severity {
+			all = append(all, f.String())
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+func matches(pattern, text string) bool {
+	return regexp.MustCompile("(?i)" + pattern).MatchString(text)
+}
+
+// run runs harbor-ha with the sections that there are.
+func (p pair) run(t *testing.T, manifests string) krm.Outcome {
+	t.Helper()
+	ignore := map[string]string{}
+	for _, rule := range unfinished {
+		ignore[rule] = "not all sections are run"
+	}
+	spec := map[string]any{"validate": map[string]any{"ignore": ignore}}
+	for name, settings := range p.config["spec"].(map[string]any) {
+		if sections[name] != nil {
+			spec[name] = settings
+		}
+	}
+	config, err := yaml.Marshal(map[string]any{"apiVersion": p.config["apiVersion"], "kind": p.config["kind"], "metadata": p.config["metadata"], "spec": spec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return functions.Catalog.RunFiles("harbor-ha", krm.File{Name: "harbor-ha.yaml", Content: config},
+		[]krm.File{{Name: "single.yaml", Content: []byte(manifests)}})
+}
+
+// checkSecrets looks for the values that only the Secrets of the cluster may hold.
+func (p pair) checkSecrets(t *testing.T, output string) {
+	t.Helper()
+	secrets, err := meaning.Parse(p.secrets)
+	if err != nil || len(secrets) == 0 && strings.Contains(p.secrets, "kind:") {
+		t.Fatalf("%d Secrets, %v", len(secrets), err)
+	}
+	for _, secret := range secrets {
+		values, _ := secret["stringData"].(map[string]any)
+		for key, value := range values {
+			if strings.Contains(output, value.(string)) {
+				t.Errorf("the value of %s stands in the output or in a finding", key)
+			}
+		}
+	}
+}
+
+// compare demands that the result means what the chart's own means, as far as the
+// sections are about it, and that all else is as it was.
+func (p pair) compare(t *testing.T, output string) {
+	t.Helper()
+	var left []meaning.Difference
+	for _, d := range p.differences(t, output) {
+		allowed := slices.ContainsFunc(p.expect.Allowed, func(a struct{ Line, Reason string }) bool { return matches(a.Line, d.String()) })
+		if !allowed && !notYet.MatchString(d.String()) {
+			left = append(left, d)
+		}
+	}
+	before := p.differences(t, p.single)
+	for _, d := range left {
+		for name, about := range sections {
+			if p.config["spec"].(map[string]any)[name] != nil && about.MatchString(d.String()) {
+				t.Errorf("%s: %s", name, d)
+			}
+		}
+		if !slices.Contains(before, d) {
+			t.Errorf("was not so before: %s", d)
+		}
+	}
+}
+
+// differences are those to the chart's own result, in a cluster with the Secrets.
+func (p pair) differences(t *testing.T, manifests string) []meaning.Difference {
+	t.Helper()
+	got, err := meaning.Parse(manifests, p.secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := meaning.Parse(p.ha, p.secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return meaning.Compare(got, want)
+}
