@@ -86,10 +86,10 @@ func waysIn(proxies []*part, routes []harbor.Route, a address) []way {
 			balanced := kind == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0
 			for i := range krm.Elements(s, "spec", "ports") {
 				w := way{obj: s, what: krm.Name(s), scheme: speaks(n, s, i), cloud: kind == "LoadBalancer"}
-				if w.port = krm.Text(s, "spec", "ports", i, "port"); balanced {
+				if w.port = digits(s, "spec", "ports", i, "port"); balanced {
 					all = append(all, w)
 				}
-				w.port, w.onNode, w.cloud = krm.Text(s, "spec", "ports", i, "nodePort"), true, false
+				w.port, w.onNode, w.cloud = digits(s, "spec", "ports", i, "nodePort"), true, false
 				if w.port != "" && (kind == "NodePort" || kind == "LoadBalancer") {
 					all = append(all, w)
 				}

@@ -21,7 +21,7 @@ func checkNodePorts(p *pass) {
 }
 
 func checkNodePort(p *pass, s *yaml.RNode, at krm.Path, taken map[string]*yaml.RNode) {
-	text, path := krm.Text(s, at.Append("nodePort")...), at.Append("nodePort")
+	text, path := digits(s, at.Append("nodePort")...), at.Append("nodePort")
 	if text == "" || text == "0" {
 		return
 	}

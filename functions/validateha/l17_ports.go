@@ -13,7 +13,7 @@ import (
 func checkServicePort(p *pass, target *part, s *yaml.RNode, number, because string) {
 	ports := krm.Path{"spec", "ports"}
 	for i := range krm.Elements(s, ports...) {
-		if krm.Text(s, ports.Append(i, "port")...) == number {
+		if digits(s, ports.Append(i, "port")...) == number {
 			checkTarget(p, target, s, i)
 			return
 		}

@@ -38,7 +38,8 @@ func checkCall(p *pass, c *part, a call) {
 	store := isStore(c, a.targets[0])
 	name, namespace, qualified, isService := kube.ServiceName(a.host)
 	missing := slices.ContainsFunc(a.targets, func(name string) bool { return isNeeded(c, name) && len(p.beside(c, name)) == 0 })
-	if !isService || a.host == "localhost" || missing || len(targets) == 0 && !store || namespace != "" && !qualified {
+	inCluster := namespace == "" || qualified || namespace == c.GetNamespace()
+	if !isService || !inCluster || a.host == "localhost" || missing || len(targets) == 0 && !store {
 		return // somewhere outside, or L18 says that the part is missing
 	}
 	s := p.service(c.GetNamespace(), a.host)

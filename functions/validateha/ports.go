@@ -14,10 +14,10 @@ import (
 // target is the port of the container that a port of a Service leads to, "" for
 // a name that no container has.
 func target(w kube.Workload, s *yaml.RNode, i int) string {
-	text := krm.Text(s, "spec", "ports", i, "targetPort")
+	text := digits(s, "spec", "ports", i, "targetPort")
 	switch {
 	case text == "":
-		return krm.Text(s, "spec", "ports", i, "port")
+		return digits(s, "spec", "ports", i, "port")
 	case isPort(text):
 		return text
 	}
@@ -25,7 +25,7 @@ func target(w kube.Workload, s *yaml.RNode, i int) string {
 		ports := c.Path.Append("ports")
 		for j := range krm.Elements(c.RNode, ports...) {
 			if krm.Text(c.RNode, ports.Append(j, "name")...) == text {
-				return krm.Text(c.RNode, ports.Append(j, "containerPort")...)
+				return digits(c.RNode, ports.Append(j, "containerPort")...)
 			}
 		}
 	}

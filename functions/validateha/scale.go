@@ -76,6 +76,14 @@ func plural(n int, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
+// digits is the text of a number, as 30002 of 0x7532, and of what is none as it is.
+func digits(obj *yaml.RNode, path ...any) string {
+	if n, ok := integer(obj, path...); ok {
+		return strconv.Itoa(n)
+	}
+	return krm.Text(obj, path...)
+}
+
 // integer reads a whole number as Kubernetes does: 3, 0x3, 0o3 and 3.0 are the
 // same. It is false where there is none.
 func integer(obj *yaml.RNode, path ...any) (int, bool) {

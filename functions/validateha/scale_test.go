@@ -47,3 +47,20 @@ func TestEachNode(t *testing.T) {
 		}
 	}
 }
+
+// TestPorts writes a node port in other forms.
+func TestPorts(t *testing.T) {
+	for _, text := range []string{"0x7C21", "31_777", "31777.0"} {
+		m := starts(t)["clean"].copy()
+		node, err := yaml.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !put("Service", "nginx", func() *yaml.Node { return node.YNode() }, "spec", "ports", 0, "nodePort")(m) {
+			t.Fatal("there is no Service")
+		}
+		if found := m.validate(today); len(found) > 0 {
+			t.Errorf("nodePort: %s: there are findings:\n%s", text, strings.Join(found, "\n"))
+		}
+	}
+}

@@ -68,7 +68,7 @@ func TestPlainStores(t *testing.T) {
 // TestHosts checks which hosts of a store can be expected among the resources.
 func TestHosts(t *testing.T) {
 	for host, want := range map[string]int{
-		"redis": 1, "redis.harbor": 0, "redis.harbor.svc": 1, "redis.harbor.svc.cluster.local.": 1,
+		"redis": 1, "redis.harbor": 1, "redis.harbor.svc": 1, "redis.harbor.svc.cluster.local.": 1,
 		"redis.other.svc": 0, "redis.example.com": 0, "192.0.2.1": 0, "redis-0.redis.harbor.svc.cluster.local": 0,
 		"external": 0, "by-hand": 0,
 	} {

@@ -12,8 +12,9 @@
 // what to check. Secrets that are among the resources are looked at, also those
 // marked config.kubernetes.io/local-config; their values are never shown.
 //
-// Rules of Harbor 1.x are for 1.x only; those on storage, references, scheduling
-// and node ports are for Harbor 2.x as well.
+// Rules of Harbor 1.x are for 1.x only; those on storage, references, scheduling,
+// the address, missing parts, databases and Redis are for Harbor 2.x as well. A
+// finding that a section of HarborHA sets right ends with what to write there.
 package validateha
 
 import (
