@@ -31,7 +31,7 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 		listens := s.children("listen")
 		var plain []string
 		for _, l := range listens {
-			if port := l.ListenPort(); port != "" {
+			if port := l.ListenPort(); port != "" && len(l.Args) > 0 {
 				plain = append(plain, text[l.start:l.end])
 				old, value = l.Arg(0), withPort(l.Arg(0), tlsPort(port))+" ssl"
 				changes = append(changes, change{l.words[1], value})
@@ -103,8 +103,9 @@ func (p *proxy) setCertificate(servers []NginxServer, certificate, key string) {
 		old := ""
 		for _, s := range servers {
 			for _, d := range s.children(name) {
-				old = d.Arg(0)
-				changes = append(changes, change{d.words[1], file})
+				if old = d.Arg(0); old != "" {
+					changes = append(changes, change{d.words[1], file})
+				}
 			}
 		}
 		p.write(changes, name, old, file)
