@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,49 @@ func TestHTTPS(t *testing.T) {
 	t.Run("load balancer", func(t *testing.T) {
 		render(t, "url: https://hub.example.com\n    behind: loadBalancer", "hostname = hub.example.com\n").behindTLS(t, certificate, key)
 	})
+}
+
+// TestNginxConfigs lets nginx read what set-endpoint makes of each nginx.conf among
+// the golden cases.
+func TestNginxConfigs(t *testing.T) {
+	need(t, "krmfn", "nginx")
+	dir := t.TempDir()
+	certificate, key := certificateFor(t, hub)
+	err := errors.Join(os.WriteFile(filepath.Join(dir, "x.crt"), certificate, 0o600), os.WriteFile(filepath.Join(dir, "x.key"), key, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := filepath.Glob("../testdata/set-endpoint/*/in.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Certificates and hosts of this machine.
+	here := regexp.MustCompile(`\S+\.(crt|key);`)
+	hosts := strings.NewReplacer("ui:80;", "127.0.0.1;", "http://ui", "http://127.0.0.1", "registry:5000", "127.0.0.1", "mirror:5000", "127.0.0.1")
+	read := 0
+	for _, in := range cases {
+		rendered := run(t, "", "", "krmfn", "set-endpoint", filepath.Join(filepath.Dir(in), "config.yaml"), in)
+		if rendered.exit != 0 {
+			continue // a case of bad input
+		}
+		for _, obj := range objects(t, rendered.stdout) {
+			conf := text(at(obj, "data"), "nginx.conf")
+			if conf == "" {
+				continue
+			}
+			file := filepath.Join(dir, "nginx.conf")
+			if err := os.WriteFile(file, []byte(hosts.Replace(here.ReplaceAllString(conf, dir+"/x.$1;"))), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r := run(t, dir, "", "nginx", "-t", "-e", "stderr", "-g", "pid "+dir+"/pid;", "-c", file); r.exit != 0 {
+				t.Errorf("%s: %s", in, r.stderr)
+			}
+			read++
+		}
+	}
+	if read < 8 {
+		t.Errorf("nginx read %d configurations", read)
+	}
 }
 
 // certificateFor makes a certificate that is its own authority.

@@ -8,9 +8,9 @@
 //
 // harbor.cfg comes in a ConfigMap under the key harbor.cfg, made by kustomize's
 // configMapGenerator and marked local-config, so that it is not applied to the
-// cluster; or in the settings. With ui_url_protocol https, the files that
-// ssl_cert and ssl_cert_key name come in the same ConfigMap, under their names
-// without the folder.
+// cluster; or in the settings. With ui_url_protocol https, nginx ends TLS as
+// set-endpoint makes it; the files that ssl_cert and ssl_cert_key name come in the
+// same ConfigMap, under their names without the folder.
 //
 // A password that comes from a Secret already is left there. Keys that an
 // installer needs and Kubernetes does not, and those of later Harbors, are

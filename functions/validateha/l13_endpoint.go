@@ -15,7 +15,8 @@ var oneAddress = Rule{
 	What: "Everybody who tells clients the address of Harbor tells the same, with the port that leads to it.",
 	Why: "A docker login follows the realm that the registry names; where it lacks the node port, nobody answers (harbor#1994, " +
 		"harbor#6319).",
-	Do:     "Set EXT_ENDPOINT, auth.token.realm and server_name to the address that clients use; set-endpoint does.",
+	Do: "Set EXT_ENDPOINT, auth.token.realm, server_name and the host of an Ingress to the address that clients use, and let nginx pass " +
+		"X-Forwarded-Proto on where TLS ends in front of it; set-endpoint does.",
 	Remedy: []string{"endpoint", "nodePort"},
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.AdminServer, harbor.Core) {

@@ -46,7 +46,7 @@ func checkEntry(p *pass, c *part, a address) {
 		checkForwarded(p, n, entry, a)
 	}
 	answering := slices.DeleteFunc(slices.Clone(entry.Routes), func(r harbor.Route) bool { return !r.Answers(a.Host) })
-	ways := waysIn(proxies, answering, a)
+	ways := waysIn(proxies, answering)
 	open := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.port != a.PortNumber() })
 	opaque := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool {
 		return slices.Contains(outside, obj.GetKind()) &&
@@ -72,7 +72,7 @@ func checkEntry(p *pass, c *part, a address) {
 }
 
 // waysIn are the ports of node ports, load balancers, external IPs and Ingresses.
-func waysIn(proxies []*part, routes []harbor.Route, a address) []way {
+func waysIn(proxies []*part, routes []harbor.Route) []way {
 	var all []way
 	for _, r := range routes {
 		if r.GetKind() == "Ingress" {

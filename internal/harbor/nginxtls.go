@@ -18,6 +18,7 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 	text := p.config.Text()
 	var changes []change
 	old, value := "80", "443 ssl"
+	told := map[int]bool{}
 	for _, s := range servers {
 		settings := []string{
 			"ssl_certificate " + certificate + ";",
@@ -59,9 +60,36 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 		if sep != " " {
 			redirect = "\n" + redirect
 		}
-		changes = append(changes, change{span{s.end, s.end}, redirect})
+		changes = append(append(changes, change{span{s.end, s.end}, redirect}), tellScheme(text, s, told)...)
 	}
 	p.write(changes, "listen", old, value)
+}
+
+// tellScheme makes a server that speaks TLS say so, also where it passed on what
+// something in front of it said, and where it said nothing as upstream's comment
+// advises for that.
+// told are the blocks that have been looked at.
+func tellScheme(text string, s NginxServer, told map[int]bool) []change {
+	var changes []change
+	for _, pass := range s.passes() {
+		block := pass.headers()
+		if told[block.start] {
+			continue
+		}
+		told[block.start] = true
+		set, last := block.children("proxy_set_header"), pass.Directive
+		if len(set) > 0 {
+			last = set[len(set)-1]
+		}
+		d, ok := forward(block)
+		switch {
+		case !ok:
+			changes = append(changes, change{span{last.end, last.end}, separator(text, last) + "proxy_set_header " + forwardedProto + " $scheme;"})
+		case d.Arg(1) == passedOn || d.Arg(1) == "http":
+			changes = append(changes, change{d.words[2], "$scheme"})
+		}
+	}
+	return changes
 }
 
 // separator is what stands before a directive: the end of a line and blanks, or

@@ -46,10 +46,10 @@ func (p *proxy) set() error {
 	if err != nil {
 		return err
 	}
-	var every, some bool = true, false
+	every, some := true, false
 	for _, s := range servers {
-		all, any := s.TLS()
-		every, some = every && all, some || any
+		all, tls := s.TLS()
+		every, some = every && all, some || tls
 	}
 	switch {
 	case p.inFront():
@@ -60,7 +60,7 @@ func (p *proxy) set() error {
 		return &ExposureError{"url", fmt.Sprintf("begins with http://, but nginx speaks TLS only (%s %s): write https://, or take the TLS server out of nginx.conf",
 			krm.Name(p.config.ConfigMap), krm.Path{"data", p.config.Key})}
 	case p.wasBehind:
-		return p.tellScheme(servers)
+		return p.setScheme(servers, "$scheme", passedOn)
 	}
 	return nil
 }
@@ -196,11 +196,6 @@ const passedOn = "$http_x_forwarded_proto"
 // which it is reached itself.
 func (p *proxy) passScheme(servers []NginxServer) error {
 	return p.setScheme(servers, passedOn, "$scheme", "http")
-}
-
-// tellScheme is the opposite.
-func (p *proxy) tellScheme(servers []NginxServer) error {
-	return p.setScheme(servers, "$scheme", passedOn)
 }
 
 func (p *proxy) setScheme(servers []NginxServer, value string, from ...string) error {
