@@ -10,6 +10,7 @@
 package harborha
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"strconv"
@@ -131,7 +132,7 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 	}
 	if d := h.Database; d != nil {
 		decided["db_host"] = applyharborcfg.Decision{Field: "spec.database.host", Value: d.Host}
-		decided["db_port"] = applyharborcfg.Decision{Field: "spec.database.port", Value: strconv.Itoa(d.Port)}
+		decided["db_port"] = applyharborcfg.Decision{Field: "spec.database.port", Value: strconv.Itoa(cmp.Or(d.Port, 3306))}
 		decided["db_user"] = applyharborcfg.Decision{Field: "spec.database.user", Value: d.User}
 		decided["db_password"] = applyharborcfg.Decision{Field: "spec.database.password", Value: d.Password.Value}
 	}

@@ -54,6 +54,8 @@ type InjectRedis struct {
 	Databases map[string]int `yaml:"databases"`
 	// Number of connections that each ui keeps open. Harbor 1.x.
 	PoolSize int `yaml:"poolSize" default:"100"`
+	// Whether the Redis inside the cluster stays.
+	KeepInternal bool `yaml:"keepInternal" default:"false"`
 }
 
 // Sentinels are Redis Sentinels.
@@ -172,36 +174,30 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	if h.Generation == harbor.V1 {
 		numbers = map[string]int{harbor.Core: s.Database}
 	}
-	return h.SetRedis(server, numbers)
+	old := h.Replace(harbor.RedisServer, h.RedisHosts(), server.Hosts()...)
+	if old.Own != nil && !s.KeepInternal {
+		return krm.FieldErrorf("address",
+			"%q is the Service of the Redis inside the cluster, which this function removes: name another server or set keepInternal: true", s.Address)
+	}
+	if err := h.SetRedis(server, numbers); err != nil {
+		return err
+	}
+	old.Remove(map[bool]string{true: "keepInternal"}[s.KeepInternal])
+	return nil
 }
 
 // check refuses what this Harbor has no place for.
 func (s *InjectRedis) check(h *harbor.Harbor) []error {
-	var errs []error
-	for _, only := range []struct {
-		of    harbor.Generation
-		field string
-		given bool
-	}{
-		{harbor.V1, "database", s.Database != 0},
-		{harbor.V1, "poolSize", s.PoolSize != 100},
-		{harbor.V1, "password.value", s.Password.Value != ""},
-		{harbor.V2, "sentinels", s.Sentinels != nil},
-		{harbor.V2, "tls", s.TLS},
-		{harbor.V2, "username", s.Username != ""},
-		{harbor.V2, "databases", len(s.Databases) > 0},
-		{harbor.V2, "password.urlSecretKey", s.Password.URLSecretKey != ""},
-	} {
-		if only.given && only.of != h.Generation {
-			errs = append(errs, krm.FieldErrorf(only.field, "is for Harbor %s, and this is Harbor %s%s", only.of, h.Generation, instead[only.field]))
-		}
-	}
+	errs := h.Only(
+		harbor.Option{Field: "database", Given: s.Database != 0, Of: harbor.V1, Instead: ": write databases"},
+		harbor.Option{Field: "poolSize", Given: s.PoolSize != 100, Of: harbor.V1, Instead: ", where the size of the pools is set in config.yml"},
+		harbor.Option{Field: "password.value", Given: s.Password.Value != "", Of: harbor.V1,
+			Instead: ", where a ConfigMap would show it: write password.secretName and password.secretKey"},
+		harbor.Option{Field: "sentinels", Given: s.Sentinels != nil, Of: harbor.V2},
+		harbor.Option{Field: "tls", Given: s.TLS, Of: harbor.V2},
+		harbor.Option{Field: "username", Given: s.Username != "", Of: harbor.V2},
+		harbor.Option{Field: "databases", Given: len(s.Databases) > 0, Of: harbor.V2},
+		harbor.Option{Field: "password.urlSecretKey", Given: s.Password.URLSecretKey != "", Of: harbor.V2},
+	)
 	return append(errs, h.CheckRedis(s.Username != "", s.TLS))
-}
-
-// instead says what to write in place of a setting.
-var instead = map[string]string{
-	"database":       ": write databases",
-	"poolSize":       ", where the size of the pools stands in config.yml",
-	"password.value": ", whose ConfigMaps everybody reads: write password.secretName and password.secretKey",
 }

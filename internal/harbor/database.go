@@ -1,8 +1,12 @@
 package harbor
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // Connection is how Harbor reaches its database.
@@ -10,18 +14,37 @@ type Connection struct {
 	Host           string
 	Port           int
 	User, Database string
+	// SSLMode and MaxOpen, the largest number of connections of each pod, stay as
+	// they are where they are empty. Harbor 2.x.
+	SSLMode string
+	MaxOpen int
 	// Reset is whether each start of an adminserver reads all settings from the
 	// manifests again. Harbor 1.x.
 	Reset    bool
 	Password Password
 }
 
-// text is what a field of the connection says.
+// text is what a field of the connection says, "" where that stays as it is.
 func (c Connection) text(field DatabaseField) string {
-	return map[DatabaseField]string{
-		DatabaseHost: c.Host, DatabasePort: strconv.Itoa(c.Port), DatabaseUser: c.User, DatabaseName: c.Database,
-		DatabaseReset: strconv.FormatBool(c.Reset), DatabasePassword: c.Password.Value,
-	}[field]
+	switch field {
+	case DatabaseHost:
+		return c.Host
+	case DatabasePort:
+		return strconv.Itoa(c.Port)
+	case DatabaseUser:
+		return c.User
+	case DatabaseName:
+		return c.Database
+	case DatabaseSSLMode:
+		return c.SSLMode
+	case DatabaseReset:
+		return strconv.FormatBool(c.Reset)
+	case DatabaseMaxOpen:
+		if c.MaxOpen > 0 {
+			return strconv.Itoa(c.MaxOpen)
+		}
+	}
+	return ""
 }
 
 // DatabaseHosts are the settings that hold the host of the database.
@@ -71,7 +94,7 @@ func (h *Harbor) setDatabase(c Component, connection Connection) error {
 		case use.Of != c.Name():
 		case use.Field == DatabasePassword:
 			password = &use
-		default:
+		case connection.text(use.Field) != "":
 			all = append(all, Assignment{Component: c, Name: use.Places[0].Variable, Value: connection.text(use.Field)})
 		}
 	}
@@ -86,4 +109,39 @@ func (h *Harbor) setDatabase(c Component, connection Connection) error {
 		return err
 	}
 	return c.WarnLiteral(h.list, password.Places[0].Variable)
+}
+
+// reserved are the connections that PostgreSQL keeps for itself
+// (superuser_reserved_connections).
+const reserved = 3
+
+// WarnConnections holds the connections that all pods may open against the number
+// that the server allows: once they are used up, requests fail and no further core
+// starts. A pod may open 900 in Harbor's own manifests.
+func (h *Harbor) WarnConnections(allowed int) {
+	total := 0
+	var parts []string
+	var at Location
+	for _, use := range h.Database {
+		if use.Field != DatabaseMaxOpen {
+			continue
+		}
+		for _, c := range h.Of(use.Of) {
+			v := h.get(c, use.Setting)
+			each, err := strconv.Atoi(v.Text)
+			pods := c.Replicas()
+			if err != nil || pods == 0 {
+				continue
+			}
+			if total += each * pods; at.Object == nil {
+				at = v.At
+			}
+			parts = append(parts, fmt.Sprintf("%d x %d of the %s", pods, each, c.Name()))
+		}
+	}
+	if total > allowed-reserved {
+		krm.Warn(h.list, at.Object, at.Path, "lets the pods open %d connections (%s), and the server allows %d, %d of them reserved: requests fail once they are used up, "+
+			"and no further core starts; set maxOpenConnections, or serverConnections to what the server allows (max_connections of PostgreSQL)",
+			total, strings.Join(parts, ", "), allowed, reserved)
+	}
 }

@@ -122,6 +122,26 @@ func (h *Harbor) InPod(c Component) []Component {
 	return slices.DeleteFunc(slices.Clone(h.Components), func(other Component) bool { return other.RNode != c.RNode })
 }
 
+// Option is a setting of a function that not every generation has a place for.
+type Option struct {
+	Field   string
+	Given   bool
+	Of      Generation
+	Instead string // what to write where it has none
+}
+
+// Only returns an error for each setting that is given and that this Harbor has no
+// place for.
+func (h *Harbor) Only(settings ...Option) []error {
+	var errs []error
+	for _, s := range settings {
+		if s.Given && s.Of != h.Generation {
+			errs = append(errs, krm.FieldErrorf(s.Field, "is for Harbor %s, and this is Harbor %s%s", s.Of, h.Generation, s.Instead))
+		}
+	}
+	return errs
+}
+
 // Unknown is the error that nothing is known of this Harbor in some respect,
 // e.g. "where the address of Redis stands".
 func (h *Harbor) Unknown(what string) error {

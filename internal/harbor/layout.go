@@ -21,7 +21,9 @@ type layout struct {
 	// DatabaseServer is the part that is the database, where it is inside of the
 	// manifests.
 	DatabaseServer string
-	Secrets        []SecretUse
+	// DatabasePort is the port of such a database.
+	DatabasePort int
+	Secrets      []SecretUse
 }
 
 // Call is an address by which a part calls another one.
@@ -65,7 +67,9 @@ type RedisUse struct {
 	Encode func(r Redis, before string) (string, bool)
 	// Password is the variable that brings the password from a Secret.
 	Password string
-	// Numbered says that the value names the number of the database.
+	// Host says that the value names the host, Numbered that it names the number of
+	// the database.
+	Host     bool
 	Numbered bool
 	// Optional says that a Harbor may not have it: then it is left out.
 	Optional bool
@@ -82,6 +86,8 @@ const (
 	DatabaseName     DatabaseField = "database"
 	DatabasePassword DatabaseField = "password"
 	DatabaseReset    DatabaseField = "reset" // see Connection
+	DatabaseSSLMode  DatabaseField = "sslMode"
+	DatabaseMaxOpen  DatabaseField = "maxOpen"
 )
 
 // DatabaseUse is a place in which a part is told about the database.

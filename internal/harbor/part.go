@@ -3,6 +3,7 @@ package harbor
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"krmfn.dev/harbor/internal/krm"
@@ -114,6 +115,15 @@ func (h *Harbor) WarnLeftAlone(own string) {
 // Stopped says whether it has 0 replicas.
 func (c Component) Stopped() bool {
 	return c.Replicated() && krm.Text(c.RNode, "spec", "replicas") == "0"
+}
+
+// Replicas is the number of its pods: 1 where none is given, and for a DaemonSet,
+// of which nobody knows.
+func (c Component) Replicas() int {
+	if n, err := strconv.Atoi(krm.Text(c.RNode, "spec", "replicas")); err == nil && c.Replicated() {
+		return n
+	}
+	return 1
 }
 
 // hasImage says whether the container runs one of the part's images.

@@ -81,6 +81,26 @@ func RedisDatabase(text string) (int, bool) {
 	return n, err == nil
 }
 
+// Hosts are the host names of the addresses.
+func (r Redis) Hosts() []string {
+	var all []string
+	for _, text := range r.Addresses {
+		all = append(all, parseAddress(text).Host)
+	}
+	return all
+}
+
+// RedisHosts are the settings that hold the host of a Redis.
+func (h *Harbor) RedisHosts() []Setting {
+	var all []Setting
+	for _, use := range h.Redis {
+		if use.Host {
+			all = append(all, use.Setting)
+		}
+	}
+	return all
+}
+
 // SetRedis tells all parts of Harbor about a server. Each purpose keeps its
 // database unless the numbers say another one.
 func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {

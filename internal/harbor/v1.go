@@ -52,9 +52,10 @@ var v1 = layout{
 		UI:          {KeyPath: "/etc/ui/key", ConfigPath: "/etc/ui/app.conf", TokenKeyPath: TokenKeyFile},
 	},
 	Redis: []RedisUse{
-		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword},
+		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword, Host: true},
 	},
 	DatabaseServer: MySQL,
+	DatabasePort:   3306,
 	Database: []DatabaseUse{
 		{of(AdminServer, Variable("MYSQL_HOST")), DatabaseHost},
 		{of(AdminServer, Variable("MYSQL_PORT")), DatabasePort},

@@ -27,6 +27,24 @@ var v2 = layout{
 			DownMeans: "nobody can push or pull"},
 		{Name: Trivy, Container: "trivy", Images: []string{"trivy-adapter-photon", "harbor-adapter-trivy"}},
 	},
+	DatabaseServer: Database,
+	DatabasePort:   5432,
+	Database: []DatabaseUse{
+		{of(Core, Variable("POSTGRESQL_HOST")), DatabaseHost},
+		{of(Core, Variable("POSTGRESQL_PORT")), DatabasePort},
+		{of(Core, Variable("POSTGRESQL_USERNAME")), DatabaseUser},
+		{of(Core, Variable("POSTGRESQL_DATABASE")), DatabaseName},
+		{of(Core, Variable("POSTGRESQL_SSLMODE")), DatabaseSSLMode},
+		{of(Core, Variable("POSTGRESQL_MAX_OPEN_CONNS")), DatabaseMaxOpen},
+		{secret(Core, Variable("POSTGRESQL_PASSWORD")), DatabasePassword},
+		{of(Exporter, Variable("HARBOR_DATABASE_HOST")), DatabaseHost},
+		{of(Exporter, Variable("HARBOR_DATABASE_PORT")), DatabasePort},
+		{of(Exporter, Variable("HARBOR_DATABASE_USERNAME")), DatabaseUser},
+		{of(Exporter, Variable("HARBOR_DATABASE_DBNAME")), DatabaseName},
+		{of(Exporter, Variable("HARBOR_DATABASE_SSLMODE")), DatabaseSSLMode},
+		{of(Exporter, Variable("HARBOR_DATABASE_MAX_OPEN_CONNS")), DatabaseMaxOpen},
+		{secret(Exporter, Variable("HARBOR_DATABASE_PASSWORD")), DatabasePassword},
+	},
 	Files: []File{
 		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml"},
 		{Of: Registry, Name: "config.yml", Path: "/etc/registry/config.yml"},
@@ -43,7 +61,7 @@ var v2 = layout{
 		urls("trivy", 5, true, secret(Trivy, Variable("SCANNER_REDIS_URL")), secret(Trivy, Variable("SCANNER_STORE_REDIS_URL")),
 			secret(Trivy, Variable("SCANNER_JOB_QUEUE_REDIS_URL"))),
 		[]RedisUse{
-			{Setting: redisOfRegistry("ADDR", "addr", ""), Purpose: "registry", Encode: Redis.addresses},
+			{Setting: redisOfRegistry("ADDR", "addr", ""), Purpose: "registry", Encode: Redis.addresses, Host: true},
 			{Setting: redisOfRegistry("SENTINELMASTERSET", "sentinelMasterSet", ""), Purpose: "registry", Encode: Redis.masterSet},
 			{Setting: redisOfRegistry("DB", "db", yaml.NodeTagInt), Purpose: "registry", Database: 2, Numbered: true, Encode: Redis.number},
 			{Setting: redisOfRegistry("USERNAME", "username", ""), Purpose: "registry", Encode: Redis.user},
@@ -57,7 +75,7 @@ var v2 = layout{
 func urls(purpose string, database int, optional bool, settings ...Setting) []RedisUse {
 	var all []RedisUse
 	for _, s := range settings {
-		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL, Password: RedisPassword, Numbered: true, Optional: optional})
+		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL, Password: RedisPassword, Host: true, Numbered: true, Optional: optional})
 	}
 	return all
 }
