@@ -82,7 +82,7 @@ func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
 		return service != nil && s.Behind(service)
 	})
 	switch {
-	case i >= 0 && servers[i].ByUse && (!p.replicas(servers[i]).single() || !isPlain(p, servers[i])):
+	case i >= 0 && servers[i].ByUse && (!p.replicas(servers[i]).single() || !isPlain(servers[i])):
 		// It is not one server, or may not be: L19 looks at it.
 	case i >= 0:
 		reportInside(p, c, servers[i], v, at)

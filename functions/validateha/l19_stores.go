@@ -36,13 +36,14 @@ var plainServers = []string{"redis", "valkey", "mysql", "mariadb", "percona", "p
 
 // replicates are the words that show that servers know of each other: in variables,
 // arguments, configuration, sidecars and labels.
-var replicates = []string{"replica", "slave", "sentinel", "cluster", "master", "primary", "galera", "wsrep", "patroni", "repmgr", "pgpool", "stolon",
+var replicates = []string{"replica", "slave", "sentinel", "cluster", "master", "primary", "galera", "wsrep",
+	"patroni", "repmgr", "pgpool", "stolon",
 	"orchestrator", "xtrabackup", "spilo", "operator", "raft", "haproxy", "proxysql", "twemproxy"}
 
 func checkStores(p *pass, c *part) {
 	s := p.replicas(c)
 	onOneDirectory := c.Name() == harbor.MySQL && !c.ByUse // L12 says so
-	if !s.several() || onOneDirectory || len(c.services) == 0 || !isPlain(p, c) {
+	if !s.several() || onOneDirectory || len(c.services) == 0 || !isPlain(c) {
 		return
 	}
 	say := p.error
@@ -58,14 +59,14 @@ func checkStores(p *pass, c *part) {
 }
 
 // isPlain says whether a part is a plain server: nothing tells of replication.
-func isPlain(p *pass, c *part) bool {
+func isPlain(c *part) bool {
 	name, _, _ := c.SplitImage()
-	return slices.ContainsFunc(plainServers, func(word string) bool { return strings.Contains(name, word) }) && !shows(p, c)
+	return slices.ContainsFunc(plainServers, func(word string) bool { return strings.Contains(name, word) }) && !shows(c)
 }
 
 // shows says whether something in the workload, or in what its pods read, tells of
 // replication, or a controller has made it.
-func shows(p *pass, c *part) bool {
+func shows(c *part) bool {
 	if len(krm.Elements(c.RNode, "metadata", "ownerReferences")) > 0 {
 		return true
 	}
