@@ -7,15 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
-	"krmfn.dev/harbor/internal/bounded"
-	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/secrets"
 )
 
@@ -97,28 +92,6 @@ env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 	return cmd
 }
 
-// newSecretsCheck is the command that checks Secrets.
-func newSecretsCheck(s streams, o *secretsOptions) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "check FILE...",
-		Short: "Say what is wrong with Secrets, - is stdin",
-		Long: `check reads Secrets and says what is wrong with them: keys that are missing,
-values of the wrong length or form, keys and certificates that do not belong
-together, certificates that expire. It shows no value.`,
-		Example: `  krmfn secrets check secrets/*.yaml
-  kubectl get secret -n harbor -o yaml | krmfn secrets check -`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("give the Secrets: files, or - for stdin")
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, args []string) error { return o.check(s, args) },
-	}
-	cmd.SetFlagErrorFunc(redact)
-	return cmd
-}
-
 // noArguments refuses arguments without repeating them: one may be a password.
 func noArguments(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -157,109 +130,6 @@ func (o *secretsOptions) run(s streams) error {
 	return err
 }
 
-// request gathers what the flags lead to.
-func (o *secretsOptions) request(s streams) (secrets.Request, error) {
-	r := secrets.Request{Names: o.names}
-	if err := o.names.Validate(); err != nil {
-		return r, err
-	}
-	if o.cephFSInTree && o.cephFSUser != "" {
-		return r, errors.New("--cephfs-user: the volume plugin inside Kubernetes reads the user from the volume: leave it out")
-	}
-	if o.cephFSInTree && *o.sources[cephFSKeyFlag] == "" {
-		return r, errors.New("--cephfs-in-tree: give the key with --" + cephFSKeyFlag)
-	}
-	if o.from != "" {
-		var err error
-		if r.Existing, err = o.readExisting(s); err != nil {
-			return r, fmt.Errorf("--from: %w", err)
-		}
-	}
-	if o.harborCfg != "" {
-		values, found, err := o.readHarborCfg()
-		if err != nil {
-			return r, fmt.Errorf("--harbor-cfg: %w", err)
-		}
-		r.Given, r.IfMade = values, found
-	}
-	for _, f := range fileFlags {
-		path := *o.files[f.name]
-		if path == "" {
-			continue
-		}
-		content, err := bounded.Read(path)
-		if err != nil {
-			return r, fmt.Errorf("--%s: %w", f.name, err)
-		}
-		r.Given = append(r.Given, secrets.Value{Secret: o.names.Harbor, Key: f.key, Text: string(content), Source: "--" + f.name})
-	}
-	values, err := o.readSources(s)
-	r.Given = append(r.Given, values...)
-	return r, err
-}
-
-// readExisting reads --from. To find nothing there is an error: Harbor would
-// get a new secret key and could no longer decrypt what it stored.
-func (o *secretsOptions) readExisting(s streams) (secrets.Existing, error) {
-	file, err := read(s, o.from)
-	if err != nil {
-		return secrets.Existing{}, err
-	}
-	existing, err := secrets.Read(o.names, file.Content)
-	if err == nil && !existing.Known(o.names) {
-		err = errors.New("holds nothing of Harbor: neither a workload nor a ConfigMap or Secret")
-	}
-	if err != nil {
-		return secrets.Existing{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return existing, nil
-}
-
-func (o *secretsOptions) readHarborCfg() ([]secrets.Value, secrets.Findings, error) {
-	content, err := bounded.Read(o.harborCfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	return secrets.FromCfg(o.names, string(content), func(path string) ([]byte, error) {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(o.harborCfg), path)
-		}
-		return bounded.ReadRegular(path)
-	})
-}
-
-func (o *secretsOptions) readSources(s streams) ([]secrets.Value, error) {
-	var values []secrets.Value
-	for _, f := range sourceFlags {
-		source := *o.sources[f.name]
-		if source == "" {
-			continue
-		}
-		text, err := readPassword(s, source)
-		if err != nil {
-			return nil, fmt.Errorf("--%s: %w", f.name, err)
-		}
-		v := secrets.Value{Secret: f.secret, Key: f.key, Text: text, Source: "--" + f.name}
-		switch {
-		case f.name == cephFSKeyFlag && o.cephFSInTree:
-			v.Secret, v.Key = secrets.CephFSInTree, secrets.CephFSKey
-		case f.name == cephFSKeyFlag:
-			v.Secret, v.Key = o.names.CephFS, secrets.CephFSUserKey
-		case f.secret == "":
-			v.Secret = o.names.Harbor
-		}
-		values = append(values, v)
-	}
-	user := o.cephFSUser
-	if user == "" && *o.sources[cephFSKeyFlag] != "" && !o.cephFSInTree {
-		user = "admin"
-	}
-	if user != "" {
-		values = append(values, secrets.Value{Secret: o.names.CephFS, Key: secrets.CephFSUserID, Text: user, Source: "--cephfs-user"})
-	}
-	return values, nil
-}
-
 // writeSecrets writes a file for each Secret, all of them or none. A file that
 // is there already is never touched.
 func writeSecrets(dir string, n secrets.Names, all []secrets.Secret) (err error) {
@@ -294,41 +164,5 @@ func writeSecrets(dir string, n secrets.Names, all []secrets.Secret) (err error)
 			return fmt.Errorf("writing %w", err)
 		}
 	}
-	return nil
-}
-
-// check prints what is wrong with the Secrets in the files.
-func (o *secretsOptions) check(s streams, paths []string) error {
-	if err := o.names.Validate(); err != nil {
-		return err
-	}
-	failed := false
-	var names []string
-	for i, path := range paths {
-		if path == krm.Stdin && slices.Contains(paths[:i], path) {
-			return errors.New("- means standard input and can be given only once")
-		}
-		file, err := read(s, path)
-		if err != nil {
-			return err
-		}
-		existing, err := secrets.Read(o.names, file.Content)
-		checked, found := secrets.Check(o.names, existing.Secrets, time.Now())
-		switch {
-		case err != nil:
-			found = secrets.Findings{{Severity: framework.Error, Message: err.Error()}}
-		case len(checked) == 0:
-			found = append(found, secrets.Finding{Severity: framework.Error, Message: "holds no Secret that is known"})
-		}
-		for _, f := range found {
-			fmt.Fprintln(s.out, printable("%s: %s", file, f))
-		}
-		failed = failed || found.Failed()
-		names = append(names, checked...)
-	}
-	if failed {
-		return errFindings
-	}
-	fmt.Fprintln(s.out, printable("ok: %s", strings.Join(names, ", ")))
 	return nil
 }

@@ -200,20 +200,15 @@ func (j *job) apply() error {
 
 func (j *job) applyEntry(e harbor.CfgEntry) error {
 	key, _ := e.Key()
-	if key.Variable != "" {
-		if err := j.setVariable(harbor.AdminServer, key.Variable, e); err != nil {
+	for _, s := range e.Settings() {
+		if err := j.setVariable(s.Of, s.Places[0].Variable, e); err != nil {
 			return err
 		}
 	}
-	switch e.Name {
-	case "db_password":
-		if err := j.setVariable(harbor.MySQL, "MYSQL_ROOT_PASSWORD", e); err != nil {
-			return err
-		}
-	case "max_job_workers":
+	switch {
+	case e.Name == "max_job_workers":
 		return j.setJobWorkers(e)
-	}
-	if key.Mail != "" {
+	case key.Mail != "":
 		return j.setMail(key, e)
 	}
 	return nil

@@ -41,6 +41,19 @@ func (e CfgEntry) Key() (CfgKey, bool) {
 	return k, ok
 }
 
+// Settings are those that get the value in a variable.
+func (e CfgEntry) Settings() []Setting {
+	key, _ := e.Key()
+	use, isSecret := v1.SecretOf(e.Name)
+	switch {
+	case key.Variable == "":
+		return nil
+	case isSecret:
+		return use.Settings
+	}
+	return []Setting{of(AdminServer, Variable(key.Variable))}
+}
+
 // Errorf makes an error that names line and key.
 func (e CfgEntry) Errorf(format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)

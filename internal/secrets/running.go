@@ -19,7 +19,7 @@ type Running struct {
 	Shown string
 	// Namespace is the one of its objects.
 	Namespace string
-	// Lacks says what has to be given too, by key: where its pods read it from.
+	// Lacks says what has to be given too, by Secret/key: where its pods read it from.
 	Lacks map[string]string
 	// secrets are the names of those that values come from.
 	secrets []string
@@ -61,9 +61,9 @@ func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
 	e.Running.Shown, e.Running.Namespace = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace()
 	for _, v := range h.SecretValues() {
 		switch source := v.Value.Source; {
-		case !v.Read || v.Component.Part().Stateful: // a server is told once, what the others say counts
-		case strings.Contains(v.Value.Text, kube.Hidden) || v.Value.Broken:
-			e.Running.Lacks[v.Key] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
+		case !v.Read || v.Value.Broken || v.Component.Part().Stateful: // a server is told once, what the others say counts
+		case strings.Contains(v.Value.Text, kube.Hidden):
+			e.Running.Lacks[n.nameOf(v.In)+"/"+v.Key] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
 		default:
 			if source.Kind == "Secret" {
 				e.Running.secrets = append(e.Running.secrets, source.Name)

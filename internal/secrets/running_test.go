@@ -88,6 +88,16 @@ func TestRunningLacks(t *testing.T) {
 			t.Errorf("%s: %d Secrets, %s\nwant %s", name, len(made), found, c.want)
 		}
 	}
+	_, found := mustMake(t, Request{Names: names, Existing: mustRead(t, workloads+"\n---\n"+ofKinds(strings.ReplaceAll(all, "  MYSQL_PWD:", "  other:"), "ConfigMap"))})
+	if said := fmt.Sprint(found); strings.Contains(said, "MYSQL_PWD") {
+		t.Errorf("a key that its ConfigMap does not have is one to give: %s", said)
+	}
+	// The password of the database is in use too, but a new one loses nothing.
+	text := strings.Replace(workloads, "name: prod-harbor-adminserver-config-7h5k2m\n              key: MYSQL_PWD", "name: elsewhere\n              key: MYSQL_PWD", 1)
+	_, found = mustMake(t, Request{Names: names, Existing: mustRead(t, text+"\n---\n"+ofKinds(all, "ConfigMap"))})
+	if said := fmt.Sprint(found); found.Failed() || !strings.Contains(said, "warning: Secret harbor-database password: a new one is made, which is not the one in use: give key MYSQL_PWD of ConfigMap elsewhere too") {
+		t.Errorf("another password: %s", said)
+	}
 	given := Request{Names: names, Existing: mustRead(t, workloads), Given: []Value{{Secret: names.Harbor, Key: SecretKey, Text: usedKey, Source: "--harbor-cfg"}}}
 	if made, found := mustMake(t, given); found.Failed() || made[0].Data[SecretKey] != usedKey {
 		t.Errorf("a key that is given does not count: %s", found)

@@ -197,7 +197,7 @@ func (r Request) lacksKey(s Secret, found *Findings) bool {
 	if r.Existing.Running.Shown == "" || s.has(SecretKey) {
 		return false
 	}
-	lacks := r.Existing.Running.Lacks[SecretKey]
+	lacks := r.Existing.Running.Lacks[s.Name+"/"+SecretKey]
 	if lacks == "" {
 		lacks = "the ConfigMaps, Secrets and workloads of that Harbor (kubectl get rc,deployment,statefulset,configmap,secret -o yaml)"
 	}
@@ -308,6 +308,10 @@ func (r Request) tell(secret string, made []string, found *Findings) {
 		return
 	}
 	for _, k := range made {
+		if inUse := r.Existing.Running.Lacks[secret+"/"+k]; inUse != "" {
+			found.add(framework.Warning, secret, k, "a new one is made, which is not the one in use: give %s too", inUse)
+			continue
+		}
 		found.add(framework.Info, secret, k, "is missing, so a new one is made")
 	}
 }
