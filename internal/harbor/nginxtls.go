@@ -1,6 +1,7 @@
 package harbor
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -231,6 +232,11 @@ func (p *proxy) moveNodePort(s *yaml.RNode, to int) error {
 	for i := range krm.Elements(s, ports...) {
 		if i == to || krm.Text(s, ports.Append(i, "nodePort")...) != p.PortNumber() {
 			continue
+		}
+		if other := krm.Text(s, ports.Append(to, "nodePort")...); other != "" {
+			right := p.Endpoint
+			right.Port = other
+			return &ExposureError{"url", fmt.Sprintf("%s has port %s, but nginx speaks TLS where node port %s of %s leads: write %s", p.Endpoint, p.PortNumber(), other, krm.Name(s), right)}
 		}
 		krm.Remove(p.h.list, s, ports.Append(i, "nodePort")...)
 		number, _ := strconv.Atoi(p.PortNumber())
