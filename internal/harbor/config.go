@@ -75,9 +75,9 @@ type Assignment struct {
 // Assign gives components environment variables. Each value is written to the
 // ConfigMap that its variable is read from. A variable that is read from
 // elsewhere, or is new, is read from the component's ConfigMap from then on, or
-// stands in the pod where the component reads no ConfigMap. It is an error when another variable or file, whose value is not assigned together
-// with it, would change too. Components may read one key as a variable of the same
-// name: then it is the same setting.
+// stands in the pod where the component reads no ConfigMap. It is an error when
+// another variable or file would change too, unless it is the same setting
+// (sameSetting) or gets the same value together with it.
 func Assign(list *framework.ResourceList, all ...Assignment) error {
 	for _, a := range all {
 		if err := a.write(list, all); err != nil {
@@ -92,9 +92,9 @@ func (c Component) SetVariable(list *framework.ResourceList, name, value string,
 	return Assign(list, Assignment{c, name, value, secret})
 }
 
-func (a Assignment) write(list *framework.ResourceList, all []Assignment) error {
+func (a Assignment) write(list *framework.ResourceList, together []Assignment) error {
 	source := a.Component.variable(list, a.Name).Source
-	isNew := source.Kind != "ConfigMap"
+	isNew := source.Kind != "ConfigMap" || source.Name == ""
 	if isNew {
 		source = a.Component.ownConfigMap(list)
 		source.Key = a.Name
@@ -113,7 +113,7 @@ func (a Assignment) write(list *framework.ResourceList, all []Assignment) error 
 	if err := c.missing(source); err != nil {
 		return err
 	}
-	if err := a.alone(list, source, all); err != nil {
+	if err := a.alone(list, source, together); err != nil {
 		return err
 	}
 	if err := set(list, source.Object, a.Value, "data", source.Key); err != nil || !isNew {
@@ -124,13 +124,12 @@ func (a Assignment) write(list *framework.ResourceList, all []Assignment) error 
 }
 
 // alone refuses to change a key that somebody else reads as another setting.
-func (a Assignment) alone(list *framework.ResourceList, source kube.Source, all []Assignment) error {
+func (a Assignment) alone(list *framework.ResourceList, source kube.Source, together []Assignment) error {
 	if current := krm.Lookup(source.Object, "data", source.Key); current != nil && current.Value == a.Value {
 		return nil
 	}
 	for _, r := range kube.Readers(list, source.Object, source.Key) {
-		same := r.Variable == a.Name || r.Variable == "" && r.File == ""
-		if same || slices.ContainsFunc(all, func(b Assignment) bool { return b.is(r) && b.Value == a.Value }) {
+		if a.sameSetting(r) || slices.ContainsFunc(together, func(b Assignment) bool { return b.is(r) && b.Value == a.Value }) {
 			continue
 		}
 		return krm.Fault(source.Object, krm.Path{"data", source.Key}, "is read as %s of %s and as %s, which are not to be the same: give each a key of its own",
@@ -139,9 +138,27 @@ func (a Assignment) alone(list *framework.ResourceList, source kube.Source, all 
 	return nil
 }
 
+// sameSetting says whether the reader reads the setting that is assigned: by a
+// variable of the same name, or as another place of the same secret, as the
+// database has one of its own for the password of the adminserver. A file that is
+// there with all other keys of its ConfigMap is read by nobody in particular.
+func (a Assignment) sameSetting(r kube.Reader) bool {
+	if r.Variable == a.Name || r.Variable == "" && r.File == "" {
+		return true
+	}
+	return slices.ContainsFunc(a.Component.Harbor.Secrets, func(use SecretUse) bool {
+		has := func(variable string) bool {
+			return slices.ContainsFunc(use.Settings, func(s Setting) bool {
+				return slices.ContainsFunc(s.Places, func(p Place) bool { return p.Variable == variable })
+			})
+		}
+		return r.Variable != "" && has(a.Name) && has(r.Variable)
+	})
+}
+
 // is says whether the assignment is of what the reader reads.
 func (a Assignment) is(r kube.Reader) bool {
-	return a.Component.RNode == r.RNode && a.Name == r.Variable
+	return a.Component.RNode == r.RNode && a.Name == r.Variable && r.File == ""
 }
 
 // ConfigMaps returns the names of the ConfigMaps that the component reads.

@@ -310,3 +310,16 @@ func TestKeys(t *testing.T) {
 func replaceAll(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
+
+// TestExpandLimit stops values that double with each variable.
+func TestExpandLimit(t *testing.T) {
+	env := "- {name: V0, value: '0123456789abcdef'}\n"
+	for i := range 60 {
+		env += fmt.Sprintf("    - {name: V%d, value: $(V%d)$(V%[2]d)}\n", i+1, i)
+	}
+	list := items(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    env:\n    "+env)
+	v, ok := Workloads(list)[0].Containers()[0].Environment(list).Get("V60")
+	if !ok || v.Known || len(v.Text) > 1<<23 {
+		t.Errorf("%t, %d bytes", v.Known, len(v.Text))
+	}
+}
