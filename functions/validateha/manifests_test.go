@@ -13,6 +13,7 @@ import (
 func TestGoldenManifests(t *testing.T) {
 	manifests := map[string]func(testing.TB) []string{
 		"base":                         func(t testing.TB) []string { return parse(t, golden.Base(t)).validate(today) },
+		"base-2":                       func(t testing.TB) []string { return parse(t, golden.Base2(t)).validate(today) },
 		"harbor-1.2-article":           func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-article")).validate(today) },
 		"harbor-1.2-article-1.7":       func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-article")).validate("1.7") },
 		"harbor-1.2-ha":                func(t testing.TB) []string { return parse(t, rendered(t, "harbor-1.2-ha")).validate(today) },

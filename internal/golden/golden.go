@@ -65,7 +65,18 @@ func ReadOptional(t testing.TB, path string) string {
 // Base returns the manifests of base/harbor-1.2 as one text.
 func Base(t testing.TB) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "base/harbor-1.2/*.yaml"))
+	return base(t, "harbor-1.2")
+}
+
+// Base2 returns the manifests of base/harbor-2 as one text.
+func Base2(t testing.TB) string {
+	t.Helper()
+	return base(t, "harbor-2")
+}
+
+func base(t testing.TB, name string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "base", name, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

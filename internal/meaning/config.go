@@ -1,6 +1,9 @@
 package meaning
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // override puts the variables over a config file that a program reads before it,
 // and takes them out of the environment.
@@ -16,7 +19,7 @@ func override(container string, config map[string]any, env map[string]string) {
 		overrideRegistry(config, env)
 		// registryctl reads the storage alone (src/registryctl/config/config.go).
 		if container == "registryctl" {
-			delete(config, "redis")
+			maps.DeleteFunc(config, func(field string, _ any) bool { return field != "storage" })
 		}
 	}
 }

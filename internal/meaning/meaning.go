@@ -98,6 +98,14 @@ func factsOf(m Manifests) facts {
 	return f
 }
 
+// defaults are what Kubernetes takes for fields that say nothing: to say it is the
+// same.
+var defaults = map[string]string{
+	"failureThreshold": "3", "imagePullPolicy": "IfNotPresent", "initialDelaySeconds": "0", "periodSeconds": "10", "privileged": "false",
+	"protocol": "TCP", "readOnly": "false", "scheme": "HTTP", "strategy": "RollingUpdate", "successThreshold": "1", "timeoutSeconds": "1",
+	"type": "ClusterIP",
+}
+
 // add adds a value at a path, and what is in it below that.
 func (f facts) add(value any, path ...string) {
 	switch value := value.(type) {
@@ -111,7 +119,9 @@ func (f facts) add(value any, path ...string) {
 		}
 	case nil:
 	default:
-		f.values[strings.Join(path, " > ")] = fmt.Sprint(value)
+		if byDefault, ok := defaults[path[len(path)-1]]; !ok || byDefault != fmt.Sprint(value) {
+			f.values[strings.Join(path, " > ")] = fmt.Sprint(value)
+		}
 		return
 	}
 	if v := fmt.Sprint(value); v == "map[]" || v == "[]" {

@@ -101,6 +101,7 @@ func TestEqualWays(t *testing.T) {
 		"selector of other labels":    {"selector: {component: registry}", "selector: {app: harbor}"},
 		"name of a claim":             {"claimName: data", "claimName: images", "kind: PersistentVolumeClaim\nmetadata: {name: data}", "kind: PersistentVolumeClaim\nmetadata: {name: images}"},
 		"name of a ConfigMap":         {"{name: env}", "{name: environment}"},
+		"a default":                   {"{name: http, port: 5000}", "{name: http, port: 5000, protocol: TCP}"},
 		"labels and name":             {"{name: harbor-registry}\nspec:\n  replicas", "{name: prod-registry}\nspec:\n  replicas"},
 	} {
 		t.Run(name, func(t *testing.T) {
