@@ -108,6 +108,39 @@ func TestOracle(t *testing.T) {
 	}
 }
 
+// TestGoldenHarbor2 makes a Harbor of our own highly available, and compares what
+// that means with a golden: got is what was before. The password has characters
+// that a URL does not take.
+func TestGoldenHarbor2(t *testing.T) {
+	var p pair
+	p.secrets = `{kind: Secret, metadata: {name: harbor-redis}, stringData: {password: "a/b %", url: "a%2Fb%20%25"}}`
+	decode(t, `
+apiVersion: harbor.krmfn.dev/v1alpha1
+kind: HarborHA
+metadata: {name: harbor-ha}
+spec:
+  replicas: {core: 3, jobservice: 3, nginx: 3, portal: 3, registry: 3, trivy: 3}
+  redis:
+    sentinels: {master: mymaster, addresses: [s1.example.com:26379, s2.example.com:26379]}
+    tls: true
+    username: harbor
+    password: {secretName: harbor-redis, secretKey: password, urlSecretKey: url}
+    databases: {registry: 12}
+`, &p.config)
+	base := golden.Base2(t)
+	o := p.run(t, base)
+	if o.Failed() {
+		t.Fatalf("it fails:\n%s", o.Findings.Error())
+	}
+	p.checkSecrets(t, string(o.Output))
+	p.ha = string(o.Output)
+	var lines strings.Builder
+	for _, d := range p.differences(t, base) {
+		lines.WriteString(d.String() + "\n")
+	}
+	golden.Compare(t, "../../testdata/harbor-ha/harbor-2.txt", lines.String())
+}
+
 func findingsOf(o krm.Outcome, severity framework.Severity) string {
 	var all []string
 	for _, f := range o.Findings {
