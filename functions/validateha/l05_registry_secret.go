@@ -4,6 +4,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
 )
 
 var registrySecret = Rule{
@@ -29,5 +30,14 @@ func checkHTTPSecret(p *pass, c *part) {
 	case v.Text == "placeholder" || harbor.Placeholder(v.Text):
 		p.warn(at.Object, at.Path,
 			"http.secret of the registry is a placeholder that everybody knows: with it uploads of others can be taken over").add(toSecrets)
+	}
+	for _, other := range p.beside(c, harbor.Registry) {
+		first := other.registry.Get("http", "secret")
+		if other == c {
+			return
+		}
+		if other.registry.Readable && v.Known && first.Known && v.Text != first.Text {
+			p.error(at.Object, at.Path, "http.secret differs from that of %s: a push that goes to both fails", krm.Name(other.RNode)).add(toSecrets)
+		}
 	}
 }

@@ -365,6 +365,10 @@ var mutations = []mutation{
 	{"no http.secret", "L05", e, inConfig("secret: placeholder", "#")},
 	{"http.secret of nobody", "L05", e, unset("registry", "REGISTRY_HTTP_SECRET")},
 	{"empty http.secret", "L05", e, give("registry", "REGISTRY_HTTP_SECRET", "")},
+	{"a second registry with another http.secret", "L05", e, both(beside("registry"), func(m *manifests) bool {
+		unseen := variable(m, "registry", "REGISTRY_HTTP_SECRET") >= 0 && m.object("Secret", "harbor-secrets") == nil
+		return !unseen && put("Workload", "registry-2", krm.List(krm.Map("name", "REGISTRY_HTTP_SECRET", "value", "another-secret")), inPod("env")...)(m)
+	})},
 	{"http.secret that everybody knows", "L05", w, of(has("Secret", "harbor-secrets"), give("registry", "REGISTRY_HTTP_SECRET", "placeholder"))},
 
 	{"redis cache without address", "L06", e, inConfig("layerinfo: inmemory", "layerinfo: redis")},

@@ -236,12 +236,10 @@ func (c Component) SetSecretVariable(list *framework.ResourceList, name, secretN
 
 // DropKey removes a key from a ConfigMap when nobody reads it any more.
 func (c Component) DropKey(list *framework.ResourceList, source kube.Source) {
-	if source.Kind != "ConfigMap" || source.Object == nil || krm.Lookup(source.Object, "data", source.Key) == nil {
+	if source.Kind != "ConfigMap" || source.Object == nil || kube.IsRead(list, source.Object, source.Key) {
 		return
 	}
-	if !kube.IsRead(list, source.Object, source.Key) {
-		krm.Remove(list, source.Object, "data", source.Key)
-	}
+	krm.Remove(list, source.Object, kube.KeyPath(source.Object, source.Key)...)
 }
 
 // Password is given as it is or by the Secret that holds it.
