@@ -14,6 +14,7 @@ import (
 
 // facts are what rules look at, found once.
 type facts struct {
+	rules     []Rule // that are looking
 	list      *framework.ResourceList
 	version   version
 	all       []*part // every part

@@ -11,18 +11,18 @@ import (
 
 var allParts = Rule{
 	ID: "L18", Severity: framework.Error,
-	What: "All parts that a Harbor cannot do without are there.",
+	What: "All parts that a Harbor cannot do without are there, and what the rules do not know of a Harbor is said.",
 	Why: "What is missing, or is not recognised, is not validated either: a registry under another image may well keep each pod's " +
 		"images for itself, and no other rule would say so.",
 	Do: "Validate all manifests of a Harbor together; give a part of another image its container's name and a pod label (name: " +
 		"registry-apps, or app.kubernetes.io/component: registry).",
-	Of: []harbor.Generation{harbor.V1, harbor.V2},
 	check: func(p *pass) {
 		var seen []*harbor.Harbor
 		for _, c := range p.parts {
 			if !slices.Contains(seen, c.Harbor) {
 				seen = append(seen, c.Harbor)
 				checkParts(p, c)
+				checkKnown(p, c)
 			}
 		}
 	},
@@ -54,4 +54,24 @@ func checkParts(p *pass, c *part) {
 			"these manifests hold %s of a Harbor and not %s: what concerns both is not validated; validate all manifests together",
 			strings.Join(here, " and "), strings.Join(missing, " and "))
 	}
+}
+
+// checkKnown says which rules have not looked at a Harbor, of which c is the first
+// part: that they find nothing is no promise then.
+func checkKnown(p *pass, c *part) {
+	var missing []string
+	for _, r := range p.rules {
+		if len(r.Of) > 0 && !slices.Contains(r.Of, c.Generation()) {
+			missing = append(missing, r.ID)
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	release := c.Generation().String()
+	if c.Harbor.Release.Known() {
+		release = c.Harbor.Release.String()
+	}
+	p.warn(c.RNode, nil, "is part of Harbor %s, at which %s do not look: its sessions, secrets, database and registry configuration are not validated",
+		release, strings.Join(missing, ", "))
 }

@@ -82,6 +82,7 @@ func (s *ValidateHA) Run(list *framework.ResourceList) error {
 		return harbor.ErrNone
 	}
 	f := newFacts(list, v, harbors)
+	f.rules = Rules
 	for _, r := range Rules {
 		s.tell(list, r, r.look(f))
 	}
