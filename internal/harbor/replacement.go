@@ -155,16 +155,16 @@ func (r *Replacement) keeps(d server) string {
 // only says which of the servers that go uses something that nobody else does,
 // and which other workload does.
 func (r *removal) only(uses func(kube.Workload) bool) (first, other *yaml.RNode) {
+	i := slices.IndexFunc(r.gone, func(d server) bool { return uses(d.Workload) })
+	if i < 0 {
+		return nil, nil // most objects: the other workloads are not looked at
+	}
 	for _, w := range r.workloads {
-		switch gone := slices.ContainsFunc(r.gone, func(d server) bool { return d.RNode == w.RNode }); {
-		case !uses(w):
-		case !gone:
+		if !slices.ContainsFunc(r.gone, func(d server) bool { return d.RNode == w.RNode }) && uses(w) {
 			other = w.RNode
-		case first == nil:
-			first = w.RNode
 		}
 	}
-	return first, other
+	return r.gone[i].RNode, other
 }
 
 // drop takes the object away when the servers that go alone use it.
@@ -208,9 +208,13 @@ func (r *removal) sources(kind string) {
 // claims takes claims away and the volumes that lead to no other claim.
 func (r *removal) claims() {
 	for _, claim := range kube.Claims(r.list) {
-		b := kube.NewBinder(r.list)
+		uses := func(w kube.Workload) bool { return w.Uses(claim) }
+		if user, _ := r.only(uses); user == nil {
+			continue
+		}
+		b := kube.NewBinder(r.list) // with the claim in it
 		pv, err := b.Volume(claim)
-		if !r.drop(claim, "uses", func(w kube.Workload) bool { return w.Uses(claim) }) {
+		if !r.drop(claim, "uses", uses) {
 			continue
 		}
 		switch {
