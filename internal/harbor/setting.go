@@ -153,9 +153,9 @@ func (h *Harbor) set(c Component, s Setting, v Value) error {
 func (h *Harbor) remove(c Component, s Setting) error {
 	for _, p := range s.Places {
 		if p.Variable != "" {
-			source := c.variable(h.list, p.Variable).Source
-			c.RemoveEnv(h.list, p.Variable)
-			c.DropKey(h.list, source)
+			if err := h.removeVariable(c, p.Variable); err != nil {
+				return err
+			}
 		}
 		if p.Field == nil {
 			continue
@@ -167,6 +167,22 @@ func (h *Harbor) remove(c Component, s Setting) error {
 		}
 	}
 	return nil
+}
+
+// removeVariable takes a variable out. One that a Secret or a ConfigMap goes on
+// bringing, together with what else is in it, is made empty, which no program of
+// Harbor tells from none.
+func (h *Harbor) removeVariable(c Component, name string) error {
+	before := c.variable(h.list, name)
+	if before.Known && before.Text == "" {
+		return nil
+	}
+	c.RemoveEnv(h.list, name)
+	c.DropKey(h.list, before.Source)
+	if c.variable(h.list, name).Text == "" {
+		return nil
+	}
+	return c.SetEnv(h.list, krm.Map("name", name, "value", ""))
 }
 
 // has says whether the component has the variable at all.
