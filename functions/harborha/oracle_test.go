@@ -1,6 +1,7 @@
 package harborha_test
 
 import (
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -108,6 +109,41 @@ func TestOracle(t *testing.T) {
 	}
 }
 
+// TestOracleOfAnyRedis gives Harbors with and without an external Redis another one:
+// what they had before must not show.
+func TestOracleOfAnyRedis(t *testing.T) {
+	all := pairs(t)
+	for _, from := range all {
+		for _, to := range all {
+			p := from
+			p.config = maps.Clone(to.config)
+			p.config["spec"] = map[string]any{"redis": to.config["spec"].(map[string]any)["redis"]}
+			p.secrets = from.secrets + "\n---\n" + to.secrets
+			t.Run(from.name+" as "+to.name, p.ignoresRedisBefore)
+		}
+	}
+}
+
+func (p pair) ignoresRedisBefore(t *testing.T) {
+	internal, external := p.run(t, p.single), p.run(t, p.ha)
+	if internal.Failed() || external.Failed() {
+		if release := "the registry of Harbor"; !strings.Contains(internal.Findings.Error(), release) || !strings.Contains(external.Findings.Error(), release) {
+			t.Fatalf("it fails:\n%s\n%s", internal.Findings.Error(), external.Findings.Error())
+		}
+		return
+	}
+	p.checkSecrets(t, string(external.Output), "harbor-redis")
+	if again := p.run(t, string(external.Output)); string(again.Output) != string(external.Output) {
+		t.Errorf("it changes its own output:\n%s", golden.Diff(t, string(external.Output), string(again.Output)))
+	}
+	p.ha = string(internal.Output)
+	for _, d := range p.differences(t, string(external.Output)) {
+		if sections["redis"].MatchString(d.String()) && !p.allowed(d) {
+			t.Error(d)
+		}
+	}
+}
+
 // TestGoldenHarbor2 makes a Harbor of our own highly available, and compares what
 // that means with a golden: got is what was before. The password has characters
 // that a URL does not take.
@@ -176,14 +212,18 @@ func (p pair) run(t *testing.T, manifests string) krm.Outcome {
 		[]krm.File{{Name: "single.yaml", Content: []byte(manifests)}})
 }
 
-// checkSecrets looks for the values that only the Secrets of the cluster may hold.
-func (p pair) checkSecrets(t *testing.T, output string) {
+// checkSecrets looks for the values that only the Secrets of the cluster may hold:
+// of the one that is named, or of all.
+func (p pair) checkSecrets(t *testing.T, output string, only ...string) {
 	t.Helper()
 	secrets, err := meaning.Parse(p.secrets)
 	if err != nil || len(secrets) == 0 && strings.Contains(p.secrets, "kind:") {
 		t.Fatalf("%d Secrets, %v", len(secrets), err)
 	}
 	for _, secret := range secrets {
+		if name := secret["metadata"].(map[string]any)["name"].(string); len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
 		values, _ := secret["stringData"].(map[string]any)
 		for key, value := range values {
 			if strings.Contains(output, value.(string)) {
@@ -199,8 +239,7 @@ func (p pair) compare(t *testing.T, output string) {
 	t.Helper()
 	var left []meaning.Difference
 	for _, d := range p.differences(t, output) {
-		allowed := slices.ContainsFunc(p.expect.Allowed, func(a struct{ Line, Reason string }) bool { return matches(a.Line, d.String()) })
-		if !allowed && !notYet.MatchString(d.String()) {
+		if !p.allowed(d) && !notYet.MatchString(d.String()) {
 			left = append(left, d)
 		}
 	}
@@ -215,6 +254,10 @@ func (p pair) compare(t *testing.T, output string) {
 			t.Errorf("was not so before: %s", d)
 		}
 	}
+}
+
+func (p pair) allowed(d meaning.Difference) bool {
+	return slices.ContainsFunc(p.expect.Allowed, func(a struct{ Line, Reason string }) bool { return matches(a.Line, d.String()) })
 }
 
 // differences are those to the chart's own result, in a cluster with the Secrets.
