@@ -51,9 +51,9 @@ func hostPattern(service *yaml.RNode, names []string, far bool) *regexp.Regexp {
 		inNamespace = `\.` + regexp.QuoteMeta(namespace) + `(?:\.svc[a-z0-9.-]*)?`
 	}
 	host := `(?:` + strings.Join(quoted, "|") + `)`
-	any := host + `(?:` + inNamespace + `)?`
+	full := host + `(?:` + inNamespace + `)?`
 	if far {
-		any = host + inNamespace
+		full = host + inNamespace
 	}
 	const (
 		before = `(?:^|[^A-Za-z0-9_.-])`
@@ -61,7 +61,7 @@ func hostPattern(service *yaml.RNode, names []string, far bool) *regexp.Regexp {
 		behind = `(?:` + word + `|-h[= ]?|//|[@(])`
 		end    = `(?:$|[^A-Za-z0-9_.:-]|:\d)`
 	)
-	return regexp.MustCompile(`(?m)` + behind + any + end + `|` + before + any + `:\d|` + before + host + inNamespace + end)
+	return regexp.MustCompile(`(?m)` + behind + full + end + `|` + before + full + `:\d|` + before + host + inNamespace + end)
 }
 
 // holder is a key of a ConfigMap or Secret whose text has the name of a Service
