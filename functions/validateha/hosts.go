@@ -2,7 +2,6 @@ package validateha
 
 import (
 	"net"
-	"net/url"
 	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -37,14 +36,6 @@ func isLoopback(host string) bool {
 func isPort(text string) bool {
 	n, err := strconv.Atoi(text)
 	return err == nil && n > 0 && n < 65536
-}
-
-// port is the port of an address, that of its scheme where it names none.
-func port(u *url.URL) string {
-	if u.Port() != "" {
-		return u.Port()
-	}
-	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 // number is a port as YAML has it.

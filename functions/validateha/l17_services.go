@@ -21,7 +21,7 @@ var services = Rule{
 	Of: old,
 	check: func(p *pass) {
 		for _, c := range p.parts {
-			for _, a := range calls(c) {
+			for _, a := range c.calls() {
 				checkCall(p, c, a)
 			}
 		}
@@ -33,16 +33,29 @@ var services = Rule{
 	},
 }
 
-func checkCall(p *pass, c *part, a call) {
-	targets := p.beside(c, a.targets...)
-	store := isStore(c, a.targets[0])
-	name, namespace, qualified, isService := kube.ServiceName(a.host)
-	missing := slices.ContainsFunc(a.targets, func(name string) bool { return isNeeded(c, name) && len(p.beside(c, name)) == 0 })
+// calls are the addresses that the part uses, but for those that are not to be
+// shown.
+func (c *part) calls() []harbor.Address {
+	all := c.Addresses(c.env)
+	if c.registry != nil {
+		all = append(all, c.registry.Notified()...)
+	}
+	if c.nginx != nil {
+		all = append(all, c.nginx.Proxied()...)
+	}
+	return slices.DeleteFunc(all, func(a harbor.Address) bool { return a.Secret })
+}
+
+func checkCall(p *pass, c *part, a harbor.Address) {
+	targets := p.beside(c, a.To...)
+	store := isStore(c, a.To[0])
+	name, namespace, qualified, isService := kube.ServiceName(a.Host)
+	missing := slices.ContainsFunc(a.To, func(name string) bool { return isNeeded(c, name) && len(p.beside(c, name)) == 0 })
 	inCluster := namespace == "" || qualified || namespace == c.GetNamespace()
-	if !isService || !inCluster || a.host == "localhost" || missing || len(targets) == 0 && !store {
+	if !isService || !inCluster || a.Host == "localhost" || missing || len(targets) == 0 && !store {
 		return // somewhere outside, or L18 says that the part is missing
 	}
-	s := p.service(c.GetNamespace(), a.host)
+	s := p.service(c.GetNamespace(), a.Host)
 	checkDNS(p, c, name)
 	switch {
 	case s == nil && (namespace == "" || namespace == c.GetNamespace() || len(targets) > 0):
@@ -82,24 +95,24 @@ func checkDNS(p *pass, c *part, name string) {
 // in another namespace, the part is among the resources or is called by another
 // address too. Where there are no Services at all, or it is a store that an
 // operator may make, it is a warning.
-func checkMissing(p *pass, c *part, a call, targets []*part, name string) {
+func checkMissing(p *pass, c *part, a harbor.Address, targets []*part, name string) {
 	elsewhere := p.elsewhere("Service", c.Workload, name)
 	if elsewhere != nil && elsewhere.GetNamespace() != "" && c.GetNamespace() != "" {
 		p.error(elsewhere, krm.Path{"metadata", "namespace"},
-			"is not the namespace of the %s, which calls the %s at %s", c.Name(), a.targets[0], a.address).
+			"is not the namespace of the %s, which calls the %s at %s", c.Name(), a.To[0], a.Text).
 			about().is(elsewhere.GetNamespace()).want(c.GetNamespace())
 		return
 	}
 	others := p.otherAddresses(c, a, targets)
 	switch {
 	case elsewhere != nil, len(others) == 0 && (len(targets) == 0 || !p.hasServices(c.Harbor)):
-		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.address, name)
+		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.Text, name)
 	case len(others) == 0:
 		p.error(a.Object, a.Path,
-			"calls %s, but there is no Service %s: no Service leads to %s", a.address, name, krm.Name(targets[0].RNode))
+			"calls %s, but there is no Service %s: no Service leads to %s", a.Text, name, krm.Name(targets[0].RNode))
 	default:
 		p.error(a.Object, a.Path, "calls %s, but there is no Service %s: the %s is reached by %s",
-			a.address, name, strings.Join(present(a, targets), " or "), strings.Join(others, ", "))
+			a.Text, name, strings.Join(present(a, targets), " or "), strings.Join(others, ", "))
 	}
 }
 
@@ -110,7 +123,7 @@ func (f *facts) hasServices(h *harbor.Harbor) bool {
 
 // otherAddresses are those by which the part is reached: the names of its Services,
 // and what other parts call it by.
-func (f *facts) otherAddresses(c *part, a call, targets []*part) []string {
+func (f *facts) otherAddresses(c *part, a harbor.Address, targets []*part) []string {
 	var all []string
 	for _, t := range targets {
 		for _, s := range t.services {
@@ -120,9 +133,9 @@ func (f *facts) otherAddresses(c *part, a call, targets []*part) []string {
 		}
 	}
 	for _, other := range f.parts {
-		for _, b := range calls(other) {
-			if other.Harbor == c.Harbor && isStore(c, a.targets[0]) && b.targets[0] == a.targets[0] && b.host != a.host {
-				all = append(all, b.host)
+		for _, b := range other.calls() {
+			if other.Harbor == c.Harbor && isStore(c, a.To[0]) && b.To[0] == a.To[0] && b.Host != a.Host {
+				all = append(all, b.Host)
 			}
 		}
 	}
@@ -130,22 +143,22 @@ func (f *facts) otherAddresses(c *part, a call, targets []*part) []string {
 	return slices.Compact(all)
 }
 
-// present names the parts that a call is meant for, without the nginx in front of
+// present names the parts that an address is meant for, without the nginx in front of
 // them.
-func present(a call, targets []*part) []string {
+func present(a harbor.Address, targets []*part) []string {
 	all := slices.DeleteFunc(names(targets), func(name string) bool { return name == harbor.Nginx })
 	if len(all) == 0 {
-		return a.targets[:1]
+		return a.To[:1]
 	}
 	return all
 }
 
 // checkSelected looks at where a Service leads to. Pods that are not Harbor's may
 // pass requests on.
-func checkSelected(p *pass, c *part, a call, targets []*part, s *yaml.RNode) {
+func checkSelected(p *pass, c *part, a harbor.Address, targets []*part, s *yaml.RNode) {
 	i := slices.IndexFunc(targets, func(t *part) bool { return t.Behind(s) })
 	if i >= 0 {
-		checkServicePort(p, targets[i], s, a.port, c.Name()+" calls "+a.address)
+		checkServicePort(p, targets[i], s, a.Port, c.Name()+" calls "+a.Text)
 		return
 	}
 	stranger := slices.ContainsFunc(p.workloads, func(w kube.Workload) bool {
@@ -153,6 +166,6 @@ func checkSelected(p *pass, c *part, a call, targets []*part, s *yaml.RNode) {
 	})
 	if !stranger {
 		p.error(s, krm.Path{"spec", "selector"},
-			"selects no pod of the %s, which the %s calls at %s", strings.Join(present(a, targets), " or "), c.Name(), a.address).about()
+			"selects no pod of the %s, which the %s calls at %s", strings.Join(present(a, targets), " or "), c.Name(), a.Text).about()
 	}
 }

@@ -2,7 +2,6 @@ package harbor
 
 import (
 	"maps"
-	"net"
 	"slices"
 	"strings"
 
@@ -204,14 +203,14 @@ func generationOf(group []pod) layout {
 }
 
 // byUse adds the workloads that known parts call as their own: a registry is what
-// the registry's address leads to, whatever its image is called.
+// answers at the registry's address, whatever its image is called.
 func (h *Harbor) byUse(pods []pod) {
 	for _, call := range h.Calls {
 		for _, c := range h.Of(call.Of) {
 			if len(h.Of(call.To[0])) > 0 {
 				continue
 			}
-			address := call.address(h, c)
+			address, _ := call.address(c, c.Environment(h.list))
 			service := kube.ServiceOf(h.list, c.GetNamespace(), address.Host)
 			for _, p := range pods {
 				if service == nil || !p.Behind(service) || h.runs(p) || len(p.containers) == 0 {
@@ -276,7 +275,7 @@ func (h *Harbor) proxies(part Part, c kube.Container) bool {
 	conf, err := ParseNginx(c.At(h.list, NginxConf).Value.Text)
 	found := false
 	visit := func(d Directive, _ []Directive) {
-		service := kube.ServiceOf(h.list, c.GetNamespace(), parseAddress(d.Arg(0)).Host)
+		service := kube.ServiceOf(h.list, c.GetNamespace(), hostOf(d.Arg(0)))
 		found = found || service != nil && slices.ContainsFunc(h.Components, func(c Component) bool { return c.Behind(service) })
 	}
 	All(conf, "server", visit)
@@ -324,33 +323,4 @@ func (h *Harbor) complete(some []Component) bool {
 	return !slices.ContainsFunc(h.Parts, func(p Part) bool {
 		return p.Needed && !slices.ContainsFunc(some, func(c Component) bool { return c.Name() == p.Name })
 	})
-}
-
-// address is where a call of a component leads to.
-func (call Call) address(h *Harbor, c Component) address {
-	v := h.get(c, call.Setting)
-	if !v.Set || v.Text == "" {
-		return parseAddress(call.Default)
-	}
-	return parseAddress(v.Text)
-}
-
-// address is a host, and a port where it is told.
-type address struct{ Host, Port string }
-
-// parseAddress reads the host of a URL, of host:port or of what begins with that
-// and goes on behind a comma.
-func parseAddress(text string) address {
-	_, rest, isURL := strings.Cut(text, "://")
-	if !isURL {
-		rest = text
-	}
-	if i := strings.IndexAny(rest, "/,?"); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	if host, port, err := net.SplitHostPort(rest); err == nil {
-		return address{host, port}
-	}
-	return address{Host: rest}
 }

@@ -85,7 +85,7 @@ func RedisDatabase(text string) (int, bool) {
 func (r Redis) Hosts() []string {
 	var all []string
 	for _, text := range r.Addresses {
-		all = append(all, parseAddress(text).Host)
+		all = append(all, hostOf(text))
 	}
 	return all
 }

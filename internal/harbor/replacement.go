@@ -73,7 +73,7 @@ func (r *Replacement) find(c Component, s Setting, hosts []string) {
 			r.Own = &own
 		}
 	}
-	old := serviceOf(r.h.list, c, parseAddress(r.h.get(c, s).Text).Host)
+	old := serviceOf(r.h.list, c, hostOf(r.h.get(c, s).Text))
 	if old == nil || slices.Contains(now, old) {
 		return
 	}

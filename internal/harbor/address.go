@@ -1,0 +1,146 @@
+package harbor
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"krmfn.dev/harbor/internal/kube"
+)
+
+// Address is where a part calls another one.
+type Address struct {
+	// Text is the address as a message shows it, unless it is Secret.
+	Text string
+	// Port is that of the scheme where a URL names none, "" where there is neither.
+	Host, Port string
+	// To are the parts that may answer, as in Call.
+	To []string
+	// Secret says that the address comes from a Secret or may show one.
+	Secret bool
+	// Location is where it can be changed.
+	Location
+}
+
+// newAddress reads a URL, or host or host:port, which settings may follow after a
+// comma. It is false where that names no host.
+func newAddress(text string, to []string, at Location) (Address, bool) {
+	if strings.Contains(text, "://") {
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" {
+			return Address{}, false
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		return Address{Text: text, Host: u.Hostname(), Port: port, To: to, Location: at}, true
+	}
+	text, _, _ = strings.Cut(text, ",")
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = text, ""
+	}
+	return Address{Text: text, Host: host, Port: port, To: to, Location: at}, host != "" && !strings.Contains(text, kube.Hidden)
+}
+
+// Addresses are those by which the component calls other parts: what its variables
+// say, else what is in the program.
+func (c Component) Addresses(env kube.Environment) []Address {
+	var all []Address
+	for _, call := range c.Harbor.Calls {
+		if call.Of != c.Name() {
+			continue
+		}
+		if a, ok := call.address(c, env); ok {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+func (call Call) address(c Component, env kube.Environment) (Address, bool) {
+	for _, place := range call.Places {
+		v, ok := env.Get(place.Variable)
+		if !ok || v.Text == "" {
+			continue
+		}
+		a, ok := newAddress(v.Text, call.To, c.WhereSet(v, place.Variable))
+		a.Secret = v.Source.Kind == "Secret" || v.Secret && strings.Contains(v.Text, "://")
+		return a, ok
+	}
+	if until := call.DefaultUntil; until.Known() && c.Release().Known() && c.Release().Compare(until) > 0 {
+		return Address{}, false // the adminserver has it
+	}
+	return newAddress(call.Default, call.To, Location{Object: c.RNode})
+}
+
+// Notified are the addresses at which the registry tells Harbor what was pushed.
+func (r RegistryConfig) Notified() []Address {
+	endpoints := r.Lookup("notifications", "endpoints")
+	if endpoints == nil {
+		return nil
+	}
+	var all []Address
+	for i := range endpoints.Content {
+		text := func(field string) string { return r.Text("notifications", "endpoints", i, field) }
+		if text("disabled") == "true" || text("name") != "harbor" {
+			continue
+		}
+		if a, ok := newAddress(text("url"), []string{UI, Nginx}, r.Location); ok {
+			a.Secret = r.Value.Secret
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// proxied are the locations of Harbor's nginx whose requests go to the ui or the
+// registry. Others may be of Notary or of somebody else.
+var proxied = []string{"/", "/v2/", "/service/", "/api/", "/c/"}
+
+// Proxied are the addresses to which nginx passes on the requests for Harbor.
+func (n NginxConfig) Proxied() []Address {
+	upstreams := map[string][]string{}
+	All(n.Directives, "upstream", func(d Directive, _ []Directive) {
+		All(d.Block, "server", func(s Directive, _ []Directive) {
+			upstreams[d.Arg(0)] = append(upstreams[d.Arg(0)], s.Arg(0))
+		})
+	})
+	var all []Address
+	All(n.Directives, "proxy_pass", func(d Directive, around []Directive) {
+		u, err := url.Parse(d.Arg(0))
+		if err != nil || len(around) == 0 || !slices.Contains(proxied, around[len(around)-1].Arg(0)) {
+			return
+		}
+		servers, named := upstreams[u.Host]
+		if !named {
+			servers = []string{u.Host}
+		}
+		for _, s := range servers {
+			if a, ok := newAddress(u.Scheme+"://"+s, []string{UI, Registry}, n.Location); ok {
+				a.Secret = n.Secret
+				all = append(all, a)
+			}
+		}
+	})
+	return all
+}
+
+// hostOf is the host of a URL, of host:port or of what begins with that and goes on
+// after a comma: "" where there is none. It takes what programs may refuse.
+func hostOf(text string) string {
+	_, rest, isURL := strings.Cut(text, "://")
+	if !isURL {
+		rest = text
+	}
+	if i := strings.IndexAny(rest, "/,?"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if host, _, err := net.SplitHostPort(rest); err == nil {
+		return host
+	}
+	return rest
+}
