@@ -73,8 +73,9 @@ const fileName = "harbor.cfg"
 // job is one application of harbor.cfg.
 type job struct {
 	*ApplyHarborCfg
-	list *framework.ResourceList
-	cfg  harbor.Cfg
+	list   *framework.ResourceList
+	harbor *harbor.Harbor
+	cfg    harbor.Cfg
 
 	// Where harbor.cfg stands: an object and a field, and the files beside it.
 	object *yaml.RNode
@@ -187,6 +188,14 @@ func (j *job) warn() {
 
 // apply writes the values where Harbor reads them.
 func (j *job) apply() error {
+	h, err := harbor.In(j.list)
+	switch {
+	case err != nil:
+		return err
+	case h.Generation != harbor.V1:
+		return h.Unknown("what this function changes")
+	}
+	j.harbor = h
 	for _, e := range j.cfg {
 		if err := j.applyEntry(e); err != nil {
 			return err
@@ -217,7 +226,7 @@ func (j *job) applyEntry(e harbor.CfgEntry) error {
 // setVariable sets an environment variable of a component. A secret that comes
 // from a Secret already is left there. MySQL may be gone.
 func (j *job) setVariable(component, variable string, e harbor.CfgEntry) error {
-	components, err := harbor.Find(j.list, component)
+	components, err := j.harbor.Need(component)
 	if err != nil && component == harbor.MySQL {
 		return nil
 	}
@@ -239,7 +248,7 @@ func (j *job) setVariable(component, variable string, e harbor.CfgEntry) error {
 // setJobWorkers sets the key that k8s-prepare gives the jobservice's ConfigMap.
 // The jobservice asks the adminserver, so that it has no variable of the name.
 func (j *job) setJobWorkers(e harbor.CfgEntry) error {
-	components, err := harbor.Find(j.list, harbor.JobService)
+	components, err := j.harbor.Need(harbor.JobService)
 	if err != nil {
 		return err
 	}
@@ -256,12 +265,12 @@ func (j *job) setJobWorkers(e harbor.CfgEntry) error {
 // asks the adminserver (Harbor v1.2.0, src/ui/config).
 func (j *job) setMail(key harbor.CfgKey, e harbor.CfgEntry) error {
 	if key.Secret {
-		servers, err := harbor.Find(j.list, harbor.AdminServer)
+		servers, err := j.harbor.Need(harbor.AdminServer)
 		if err != nil || servers[0].FromSecret(j.list, key.Variable) {
 			return err
 		}
 	}
-	uis, err := harbor.Find(j.list, harbor.UI)
+	uis, err := j.harbor.Need(harbor.UI)
 	if err != nil {
 		return err
 	}
@@ -291,11 +300,7 @@ func (j *job) applyURL() error {
 	if err != nil {
 		return j.fault(hostname.Errorf("%v", err))
 	}
-	h, err := harbor.In(j.list)
-	if err != nil {
-		return err
-	}
-	err = harbor.Exposure{Endpoint: address}.Apply(h)
+	err = harbor.Exposure{Endpoint: address}.Apply(j.harbor)
 	if misfit := (*harbor.ExposureError)(nil); errors.As(err, &misfit) {
 		return j.fault(protocol.Errorf("%v", err))
 	}
@@ -319,7 +324,7 @@ func (j *job) applyCertificate() error {
 		}
 		return nil
 	}
-	proxies, err := harbor.Find(j.list, harbor.Nginx)
+	proxies, err := j.harbor.Need(harbor.Nginx)
 	if err != nil {
 		return err
 	}

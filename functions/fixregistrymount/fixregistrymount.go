@@ -36,17 +36,20 @@ type FixRegistryMount struct {
 	PinCommand bool `yaml:"pinCommand" default:"true"`
 }
 
-// Where every build of the image since 6f335bdb1a (harbor, 2017-11-02) looks for
-// its configuration, and where the program is in all of them
-// (make/photon/registry).
-const (
-	directory = "/etc/registry"
-	program   = "/usr/bin/registry"
-)
+// program is where all builds of the image have the registry (harbor,
+// make/photon/registry).
+const program = "/usr/bin/registry"
 
 // Run moves the mounts, changes config.yml and pins the command.
 func (s *FixRegistryMount) Run(list *framework.ResourceList) error {
-	registries, err := harbor.Find(list, harbor.Registry)
+	h, err := harbor.In(list)
+	switch {
+	case err != nil:
+		return err
+	case h.Generation != harbor.V1:
+		return h.Unknown("what this function changes")
+	}
+	registries, err := h.Need(harbor.Registry)
 	if err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func (s *FixRegistryMount) Run(list *framework.ResourceList) error {
 }
 
 func (s *FixRegistryMount) fix(list *framework.ResourceList, c harbor.Component) error {
-	config, err := c.ConfigFile(list, "config.yml")
+	config, err := c.ConfigFile(list, harbor.RegistryConfigFile)
 	if err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (s *FixRegistryMount) fix(list *framework.ResourceList, c harbor.Component)
 	if err := krm.Set(list, c.RNode, krm.List(program), c.Path.Append("command")...); err != nil {
 		return err
 	}
-	return krm.Set(list, c.RNode, krm.List("serve", path.Join(directory, "config.yml")), c.Path.Append("args")...)
+	return krm.Set(list, c.RNode, krm.List("serve", path.Join(harbor.RegistryDir, harbor.RegistryConfigFile)), c.Path.Append("args")...)
 }
 
 // moveMounts moves what is mounted at or below the old directory.
@@ -82,7 +85,7 @@ func moveMounts(list *framework.ResourceList, c harbor.Component, old string) er
 		if !found || below != "" && below[0] != '/' {
 			continue
 		}
-		if err := krm.Set(list, c.RNode, directory+below, m.Path.Append("mountPath")...); err != nil {
+		if err := krm.Set(list, c.RNode, harbor.RegistryDir+below, m.Path.Append("mountPath")...); err != nil {
 			return err
 		}
 	}
@@ -101,9 +104,9 @@ func moveCertificate(list *framework.ResourceList, c harbor.Component, config ha
 			"has no auth.token.rootcertbundle: a registry without token authentication lets everybody push and pull")
 		return nil
 	}
-	moved := path.Join(directory, path.Base(certificate))
+	moved := path.Join(harbor.RegistryDir, path.Base(certificate))
 	if below, found := strings.CutPrefix(certificate, old+"/"); found {
-		moved = path.Join(directory, below)
+		moved = path.Join(harbor.RegistryDir, below)
 	}
 	for _, wanted := range []kube.State{kube.Present, kube.Unsure} { // e.g. in a Secret that is not in the list
 		switch {

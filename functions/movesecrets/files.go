@@ -40,7 +40,7 @@ type missingFile struct {
 // or in another folder, the file gets a mount too.
 func (m *mover) missingKey(c harbor.Component) (missingFile, error) {
 	file := c.Setting(c.Environment(m.list), harbor.KeyPath)
-	config, err := c.ConfigFile(m.list, "app.conf")
+	config, err := c.ConfigFile(m.list, harbor.AppConfFile)
 	if c.Name() != harbor.JobService || err != nil || !file.Known || c.At(m.list, file.Text).State != kube.Absent {
 		return missingFile{}, nil //nolint:nilerr // app.conf is delivered in another way: validate-ha tells
 	}

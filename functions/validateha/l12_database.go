@@ -52,22 +52,29 @@ func checkDatabase(p *pass, c *part) {
 	if slices.Contains(env.Names(), "POSTGRESQL_HOST") {
 		return // Harbor 1.6
 	}
-	if v, _ := env.Get("MYSQL_PWD"); lineBreak(v) {
-		at := c.WhereSet(v, "MYSQL_PWD")
-		p.error(at.Object, at.Path, "MYSQL_PWD holds a line break: the database refuses it")
-	}
-	for _, name := range []string{"MYSQL_HOST", "MYSQL_PORT", "MYSQL_USR", "MYSQL_DATABASE"} {
-		v, ok := env.Get(name)
-		at := c.WhereSet(v, name)
-		switch {
-		case v.Broken:
-		case !ok || v.Text == "":
-			p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name).add(toDatabase)
-		case name == "MYSQL_PORT" && v.Known && !isPort(v.Text):
-			p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).add(toDatabase).is(shown(v))
-		case name == "MYSQL_HOST" && v.Known:
-			checkHost(p, c, v, at)
+	for _, use := range c.Harbor.Database {
+		if use.Of == c.Name() {
+			checkConnection(p, c, use.Field, use.Places[0].Variable)
 		}
+	}
+}
+
+// checkConnection looks at one setting of the connection.
+func checkConnection(p *pass, c *part, field harbor.DatabaseField, name string) {
+	v, ok := c.env.Get(name)
+	at := c.WhereSet(v, name)
+	switch {
+	case field == harbor.DatabasePassword:
+		if lineBreak(v) {
+			p.error(at.Object, at.Path, "%s holds a line break: the database refuses it", name)
+		}
+	case v.Broken, field == harbor.DatabaseReset:
+	case !ok || v.Text == "":
+		p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name).add(toDatabase)
+	case field == harbor.DatabasePort && v.Known && !isPort(v.Text):
+		p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).add(toDatabase).is(shown(v))
+	case field == harbor.DatabaseHost && v.Known:
+		checkHost(p, c, v, at)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // that has it. The value of a secret one is kept out of the findings. (app.conf
 // is an INI file; only the one line changes.)
 func (c Component) SetAppConf(list *framework.ResourceList, section, name, value string, secret bool) error {
-	config, err := c.ConfigFile(list, "app.conf")
+	config, err := c.ConfigFile(list, AppConfFile)
 	if config.Name == "" {
 		return nil
 	}

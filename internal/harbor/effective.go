@@ -44,7 +44,18 @@ func (c Component) Setting(env kube.Environment, name string) kube.Value {
 	if ok && v.Text != "" && !elsewhere {
 		return v
 	}
-	return kube.Value{Text: c.Harbor.Defaults[c.Name()][name], Known: true}
+	return kube.Value{Text: c.Harbor.defaultOf(c.Name(), name), Known: true}
+}
+
+// defaultOf is what a part takes for a variable that is not set: the path of the
+// file that it names, else what Defaults say.
+func (l layout) defaultOf(part, variable string) string {
+	for _, f := range l.Files {
+		if f.Of == part && f.Variable == variable {
+			return f.Path
+		}
+	}
+	return l.Defaults[part][variable]
 }
 
 // NginxConfig is the nginx.conf that an nginx reads.

@@ -169,33 +169,3 @@ func Names(all []Component) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
-
-// Components finds the parts of every Harbor of a list.
-func Components(list *framework.ResourceList) []Component {
-	var all []Component
-	for _, h := range FindAll(list) {
-		all = append(all, h.Components...)
-	}
-	return all
-}
-
-// Old returns the components of the Harbor of a list, which has to be one of V1.
-func Old(list *framework.ResourceList) ([]Component, error) {
-	h, err := In(list)
-	switch {
-	case err != nil:
-		return nil, err
-	case h.Generation != V1:
-		return nil, h.Unknown("what this function changes")
-	}
-	return h.Components, nil
-}
-
-// Find returns the components of V1 that run the part.
-func Find(list *framework.ResourceList, name string) ([]Component, error) {
-	all, err := Old(list)
-	if err != nil {
-		return nil, err
-	}
-	return all[0].Harbor.Need(name)
-}

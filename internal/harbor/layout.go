@@ -13,7 +13,8 @@ type layout struct {
 	Parts    []Part
 	Calls    []Call
 	Files    []File
-	// Defaults are what parts take for variables that are not set, by part.
+	// Defaults are what parts take for variables that are not set, by part, but for
+	// those that name one of the Files.
 	Defaults map[string]map[string]string
 	Endpoint []EndpointUse
 	Redis    []RedisUse
@@ -41,10 +42,10 @@ type Call struct {
 // File is a configuration file of a part.
 type File struct {
 	Of string
-	// Name is the last part of its path, by which ConfigMaps bring it.
+	// Name is the last part of its path, under which ConfigMaps have it.
 	Name string
-	// Path is where the program looks for it, unless the variable says another
-	// place.
+	// Path is where the program looks for it, unless the Variable names another
+	// path.
 	Path, Variable string
 }
 

@@ -34,22 +34,21 @@ var v1 = layout{
 	},
 	Files: []File{
 		{Of: AdminServer, Name: "key", Path: "/etc/adminserver/key", Variable: KeyPath},
-		{Of: JobService, Name: "key", Path: JobServiceKey, Variable: KeyPath},
+		{Of: JobService, Name: "key", Path: "/etc/jobservice/key", Variable: KeyPath},
 		{Of: UI, Name: "key", Path: "/etc/ui/key", Variable: KeyPath},
 		{Of: UI, Name: "private_key.pem", Path: TokenKeyFile, Variable: TokenKeyPath},
-		{Of: UI, Name: "app.conf", Path: "/etc/ui/app.conf", Variable: ConfigPath},
-		{Of: JobService, Name: "app.conf", Path: "/etc/jobservice/app.conf", Variable: ConfigPath},
-		{Of: Registry, Name: "config.yml", Path: "/etc/registry/config.yml"},
+		{Of: UI, Name: AppConfFile, Path: "/etc/ui/app.conf", Variable: ConfigPath},
+		{Of: JobService, Name: AppConfFile, Path: "/etc/jobservice/app.conf", Variable: ConfigPath},
+		{Of: Registry, Name: RegistryConfigFile, Path: RegistryDir + "/" + RegistryConfigFile},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 	},
 	Endpoint: []EndpointUse{
 		{of(AdminServer, Variable(ExternalEndpoint)), Endpoint.String},
-		{of(Registry, Variable("REGISTRY_AUTH_TOKEN_REALM"), Field("config.yml", "auth", "token", "realm")), Endpoint.Realm},
+		{of(Registry, Variable("REGISTRY_AUTH_TOKEN_REALM"), Field(RegistryConfigFile, "auth", "token", "realm")), Endpoint.Realm},
 	},
 	Defaults: map[string]map[string]string{
-		AdminServer: {KeyPath: "/etc/adminserver/key", StorePath: "/etc/adminserver/config/config.json"},
-		JobService:  {KeyPath: JobServiceKey, LogDir: "/var/log/jobs", ConfigPath: "/etc/jobservice/app.conf"},
-		UI:          {KeyPath: "/etc/ui/key", ConfigPath: "/etc/ui/app.conf", TokenKeyPath: TokenKeyFile},
+		AdminServer: {StorePath: "/etc/adminserver/config/config.json"},
+		JobService:  {LogDir: "/var/log/jobs"},
 	},
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword, Host: true},
@@ -75,7 +74,7 @@ var v1 = layout{
 			Settings: []Setting{secret(AdminServer, Variable("LDAP_SEARCH_PWD"))}},
 		// The ui asks the adminserver for its mail settings (src/ui/config).
 		{Key: "EMAIL_PWD", Form: OptionalPassword, Cfg: "email_password",
-			Settings: []Setting{secret(AdminServer, Variable("EMAIL_PWD"))}, Unread: []Setting{secret(UI, Key("app.conf", "mail", "password"))}},
+			Settings: []Setting{secret(AdminServer, Variable("EMAIL_PWD"))}, Unread: []Setting{secret(UI, Key(AppConfFile, "mail", "password"))}},
 		{Key: "CLAIR_DB_PASSWORD", Cfg: "clair_db_password", Settings: []Setting{secret(AdminServer, Variable("CLAIR_DB_PASSWORD"))}},
 		{Key: "UAA_CLIENTSECRET", Cfg: "uaa_clientsecret", Settings: []Setting{secret(AdminServer, Variable("UAA_CLIENTSECRET"))}},
 		{Key: SecretPassword, In: DatabaseSecret, Form: DatabasePass, Cfg: "db_password",
@@ -142,8 +141,8 @@ const (
 	ExampleHost = "reg.mydomain.com"
 	// NginxConf is where nginx looks for its configuration.
 	NginxConf = "/etc/nginx/nginx.conf"
-	// JobServiceKey is where the jobservice looks for SECRET_KEY.
-	JobServiceKey = "/etc/jobservice/key"
+	// AppConfFile is the file of the ui and the jobservice that ConfigPath names.
+	AppConfFile = "app.conf"
 	// DatabaseDir is where the mysql server keeps its data.
 	DatabaseDir = "/var/lib/mysql"
 )

@@ -47,7 +47,7 @@ var v2 = layout{
 	},
 	Files: []File{
 		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml"},
-		{Of: Registry, Name: "config.yml", Path: "/etc/registry/config.yml"},
+		{Of: Registry, Name: RegistryConfigFile, Path: RegistryDir + "/" + RegistryConfigFile},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 	},
 	Redis: slices.Concat(
@@ -83,7 +83,7 @@ func urls(purpose string, database int, optional bool, settings ...Setting) []Re
 // redisOfRegistry is a field of redis in config.yml; the registry takes each from a
 // variable of its name too.
 func redisOfRegistry(variable, field, tag string) Setting {
-	at := Field("config.yml", "redis", field)
+	at := Field(RegistryConfigFile, "redis", field)
 	at.Tag = tag
 	return of(Registry, Variable("REGISTRY_REDIS_"+variable), at)
 }
