@@ -199,5 +199,8 @@ func (s *InjectRedis) check(h *harbor.Harbor) []error {
 		harbor.Option{Field: "databases", Given: len(s.Databases) > 0, Of: harbor.V2},
 		harbor.Option{Field: "password.urlSecretKey", Given: s.Password.URLSecretKey != "", Of: harbor.V2},
 	)
-	return append(errs, h.CheckRedis(s.Username != "", s.TLS))
+	return append(errs,
+		h.CheckRedis(s.Username != "", s.TLS),
+		h.CheckSecretKey("password.secretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.SecretKey}),
+		h.CheckSecretKey("password.urlSecretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.URLSecretKey}))
 }

@@ -133,10 +133,11 @@ func (s *UseExternalDatabase) port(h *harbor.Harbor) int {
 
 // check refuses what this Harbor has no place for.
 func (s *UseExternalDatabase) check(h *harbor.Harbor) []error {
-	return h.Only(
+	errs := h.Only(
 		harbor.Option{Field: "sslMode", Given: s.SSLMode != "", Of: harbor.V2},
 		harbor.Option{Field: "maxOpenConnections", Given: s.MaxOpenConnections != 0, Of: harbor.V2},
 		harbor.Option{Field: "password.value", Given: s.Password.Value != "", Of: harbor.V1,
 			Instead: ", where a ConfigMap would show it: write password.secretName and password.secretKey"},
 	)
+	return append(errs, h.CheckSecretKey("password.secretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.SecretKey}))
 }

@@ -275,6 +275,18 @@ func (p Password) Validate() error {
 	return krm.CheckKey("password.secretKey", p.SecretKey)
 }
 
+// CheckSecretKey refuses the key that a field names of a Secret that the manifests
+// hold without it.
+func (h *Harbor) CheckSecretKey(field string, at SecretKey) error {
+	for _, c := range h.Components {
+		secret := kube.FindSource(h.list, "Secret", c.GetNamespace(), at.Name)
+		if at.Name != "" && at.Key != "" && secret != nil && krm.Lookup(secret, kube.KeyPath(secret, at.Key)...) == nil {
+			return krm.FieldErrorf(field, "%s, which is among the resources, has no key %s: name another key, or a Secret that is not among them", krm.Name(secret), at.Key)
+		}
+	}
+	return nil
+}
+
 // WarnLiteral reports that the password in a variable stands in a ConfigMap.
 func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
 	at := c.WhereSet(c.variable(list, variable), variable)

@@ -71,6 +71,7 @@ func (h *Harbor) SetDatabase(connection Connection) error {
 			}
 		}
 	}
+	h.WarnLeftAlone(OwnDatabase)
 	return nil
 }
 
