@@ -21,15 +21,9 @@ import (
 // differences that they remove. The restriction to them goes when they are all.
 var sections = map[string]*regexp.Regexp{
 	"replicas": regexp.MustCompile(`^[^>]+ > replicas: .*want \d`),
+	"database": regexp.MustCompile(`^[^>]+ > [^>]+ env > (POSTGRESQL|HARBOR_DATABASE)_`),
 	"redis":    regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
 }
-
-// notYet are differences that remain until harbor-ha removes the internal Redis.
-var notYet = regexp.MustCompile(`^(redis|Service [^>]*-redis) > .*want -$`)
-
-// notYetWarned are warnings of sections that do not know Harbor 2.x yet: Notary's
-// database is one of database's.
-var notYetWarned = []string{"notary"}
 
 // unfinished are rules that say what the sections to come will do.
 var unfinished = []string{"L04", "L15"}
@@ -93,7 +87,7 @@ func TestOracle(t *testing.T) {
 				t.Fatalf("it fails:\n%s", findings)
 			}
 			for _, warning := range p.expect.Warns {
-				if !matches(warning, warnings) && !slices.Contains(notYetWarned, warning) {
+				if !matches(warning, warnings) {
 					t.Errorf("nothing warns of %q:\n%s", warning, warnings)
 				}
 			}
@@ -239,7 +233,7 @@ func (p pair) compare(t *testing.T, output string) {
 	t.Helper()
 	var left []meaning.Difference
 	for _, d := range p.differences(t, output) {
-		if !p.allowed(d) && !notYet.MatchString(d.String()) {
+		if !p.allowed(d) {
 			left = append(left, d)
 		}
 	}
