@@ -207,7 +207,17 @@ func checkInside(p *pass, n *part, a address) {
 		return
 	}
 	s := n.services[0]
-	if krm.Text(s, "spec", "type") != "NodePort" {
+	kind := krm.Text(s, "spec", "type")
+	switch {
+	case kind != "NodePort" && !a.OwnPort():
+		f := p.warn(a.Object, a.Path, "has port %s, but %s is reached from inside the cluster only: docker login is sent to an address where "+
+			"nothing answers (harbor#1994), unless something in front has that port: then write endpoint.behind: loadBalancer",
+			a.PortNumber(), krm.Name(s)).is(a.String())
+		if isNodePort(a.PortNumber()) {
+			f.add("nodePort.port")
+		}
+		return
+	case kind != "NodePort":
 		p.note(s, krm.Path{"spec", "type"},
 			"leads to Harbor from inside the cluster only, and no Ingress or route is among the resources: check that clients reach it")
 		return

@@ -486,6 +486,7 @@ var mutations = []mutation{
 	{"node port taken", "L13", e, both(put("Service", "ui", "NodePort", "spec", "type"), put("Service", "ui", 31777, "spec", "ports", 0, "nodePort"))},
 	{"no Service leads to nginx", "L13", e, set("Service", "nginx", "nginx", "spec", "selector", "name")},
 	{"nginx speaks https", "L13", e, text("ConfigMap", "harbor-nginx-config", "listen 80;", "listen 80 ssl;", "data", "config")},
+	{"address with a port that nothing outside has", "L13", w, both(put("Service", "nginx", "ClusterIP", "spec", "type"), cut("Service", "nginx", "spec", "ports", 0, "nodePort"))},
 	{"no node port", "L13", w, cut("Service", "nginx", "spec", "ports", 0, "nodePort")},
 	{"address of a load balancer", "L13", w, both(set("ConfigMap", "harbor-adminserver-config", "http://hub.example.com", "data", "EXT_ENDPOINT"), inConfig("http://hub.example.com:31777", "http://hub.example.com"))},
 	{"port that nothing has", "L13", e, address("http://hub.example.com:8080")},
