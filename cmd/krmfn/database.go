@@ -138,7 +138,8 @@ func configured(file krm.File) (user, name string, err error) {
 		user, name = krm.Text(obj.RNode, append(path, "user")...), krm.Text(obj.RNode, append(path, "database")...)
 	}
 	if found != 1 {
-		return "", "", fmt.Errorf("there are %d function configs with settings of the database, want one: a UseExternalDatabase, or a HarborHA with spec.database (a patch has to be rendered first)", found)
+		return "", "", fmt.Errorf("there are %d function configs with settings of the database, want one: "+
+			"a UseExternalDatabase, or a HarborHA with spec.database (a patch has to be rendered first)", found)
 	}
 	return user, name, nil
 }

@@ -6,6 +6,8 @@ package main
 import (
 	"errors"
 	"os"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 func main() {
@@ -40,22 +42,9 @@ func run(args []string, s streams) int {
 	exit := exitError{1, err}
 	errors.As(err, &exit)
 	if !errors.Is(err, errFindings) {
-		for _, single := range split(exit.error) {
+		for _, single := range krm.Split(exit.error) {
 			s.say("krmfn: %v", single)
 		}
 	}
 	return exit.status
-}
-
-// split takes joined errors apart.
-func split(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, split(e)...)
-	}
-	return all
 }

@@ -154,7 +154,8 @@ func (j *job) decide() error {
 		case d.Value != "" && d.Value != value && key.Secret:
 			errs = append(errs, j.fault(e.Errorf("differs from %s: remove one of them", d.Field)))
 		case d.Value != "" && d.Value != value:
-			errs = append(errs, j.fault(e.Errorf("%s contradicts %s, which says %s: remove one of them", krm.Quoted(value), d.Field, krm.Quoted(d.Value))))
+			errs = append(errs, j.fault(e.Errorf("%s contradicts %s, which says %s: remove one of them",
+				krm.Quoted(value), d.Field, krm.Quoted(d.Value))))
 		case d.Value == "" && value != "":
 			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: %s is not used: %s decides", e.Line, e.Name, d.Field)
 		}
@@ -359,7 +360,8 @@ func (j *job) certificate(protocol, name string) (string, error) {
 	}
 	content, ok := j.files[path.Base(e.Value)]
 	if !ok {
-		return "", j.fault(e.Errorf("%q: there is no file %s beside harbor.cfg in the ConfigMap: add it to the configMapGenerator", e.Value, path.Base(e.Value)))
+		return "", j.fault(e.Errorf("%q: there is no file %s beside harbor.cfg in the ConfigMap: add it to the configMapGenerator",
+			e.Value, path.Base(e.Value)))
 	}
 	return content, nil
 }

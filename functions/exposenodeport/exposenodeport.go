@@ -106,7 +106,8 @@ func clientsCome(h *harbor.Harbor) (*yaml.RNode, error) {
 	case err != nil || service != nil:
 		return service, err
 	case len(entry.Routes) > 0:
-		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx: there is nothing to expose, remove the node port", krm.Name(entry.Routes[0].RNode))
+		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx: there is nothing to expose, remove the node port",
+			krm.Name(entry.Routes[0].RNode))
 	}
 	return nil, fmt.Errorf("found no nginx of Harbor, %s", harbor.Present(h.Components))
 }
@@ -142,7 +143,8 @@ func (s *ExposeNodePort) port(service *yaml.RNode, tls int) (krm.Path, error) {
 		return ports.Append(0), nil
 	}
 	if s.PortName == "" {
-		return nil, krm.FieldErrorf("portName", "is missing: %s has no port named http or numbered 80, it has %s", krm.Name(service), strings.Join(described, ", "))
+		return nil, krm.FieldErrorf("portName", "is missing: %s has no port named http or numbered 80, it has %s",
+			krm.Name(service), strings.Join(described, ", "))
 	}
 	return nil, krm.FieldErrorf("portName", "%s has no port %q, it has %s", krm.Name(service), s.PortName, strings.Join(described, ", "))
 }

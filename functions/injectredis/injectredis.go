@@ -121,7 +121,8 @@ var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 func (s *Sentinels) validate() error {
 	var errs []error
 	if !plain.MatchString(s.Master) {
-		errs = append(errs, krm.FieldErrorf("sentinels.master", "%s is not the name of a master: want letters, digits, . _ and -", krm.Quoted(s.Master)))
+		errs = append(errs, krm.FieldErrorf("sentinels.master", "%s is not the name of a master: want letters, digits, . _ and -",
+			krm.Quoted(s.Master)))
 	}
 	if len(s.Addresses) == 0 {
 		errs = append(errs, krm.FieldErrorf("sentinels.addresses", "is empty, want at least one host:port"))

@@ -12,7 +12,7 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-// files makes the volumes that bring secrets as files bring them from the Secret.
+// files makes volumes that hold secrets as files take them from the Secret.
 func (m *mover) files(c harbor.Component) error {
 	missing, err := m.missingKey(c)
 	if err != nil {
@@ -28,7 +28,7 @@ func (m *mover) files(c harbor.Component) error {
 	return nil
 }
 
-// missingFile is a file that a volume does not bring yet, and should.
+// missingFile is a file that a volume lacks.
 type missingFile struct {
 	volume krm.Path
 	name   string // in the volume

@@ -40,7 +40,7 @@ func (m *mover) variable(c harbor.Component, v harbor.SecretValue) error {
 
 var onlyReference = regexp.MustCompile(`^\$\(([^()]+)\)$`)
 
-// passedOn is the variable that brings the value of another one, as in
+// passedOn is the variable that another one gets its value from, as in
 // MYSQL_PWD: $(PASSWORD); "" for none.
 func (m *mover) passedOn(c harbor.Component, name string) string {
 	at, ok := c.Env(name)
@@ -74,7 +74,8 @@ func (m *MoveSecrets) check(all []harbor.SecretValue) error {
 		}
 		to := m.place(v.SecretUse)
 		if one, ok := first[to]; ok && one.Value.Text != v.Value.Text {
-			return krm.Fault(v.Object, nil, "%s differs from %s of %s, and both would come from key %s of Secret %s: read one of them from a Secret of its own",
+			return krm.Fault(v.Object, nil,
+				"%s differs from %s of %s, and both would come from key %s of Secret %s: read one of them from a Secret of its own",
 				v.Name, one.Name, krm.Name(one.Object), to.Key, to.Name)
 		}
 		first[to] = v
@@ -92,7 +93,8 @@ func (m *mover) tell(before []harbor.SecretValue) {
 			}
 		}
 		if len(keys) > 0 {
-			krm.Warn(m.list, c.RNode, nil, "reads %s from Secret %s now, which nobody can make up: krmfn secrets --from takes them over from these manifests as they were",
+			krm.Warn(m.list, c.RNode, nil,
+				"reads %s from Secret %s now, which nobody can make up: krmfn secrets --from takes them over from these manifests as they were",
 				strings.Join(keys, ", "), m.Name)
 		}
 	}
@@ -107,7 +109,8 @@ func (m *mover) tellLeft() {
 			continue
 		}
 		for _, r := range kube.Readers(m.list, source.Object, source.Key) {
-			krm.Warn(m.list, source.Object, kube.KeyPath(source.Object, source.Key), "stays, because it is read as %s: make that read key %s of Secret %s",
+			krm.Warn(m.list, source.Object, kube.KeyPath(source.Object, source.Key),
+				"stays, because it is read as %s: make that read key %s of Secret %s",
 				r, m.place(v.SecretUse).Key, m.place(v.SecretUse).Name)
 		}
 	}

@@ -66,7 +66,8 @@ func (s *SetEndpoint) Validate() error {
 	}
 	switch {
 	case s.TLS != nil && s.Behind != "":
-		errs = append(errs, krm.FieldErrorf("tls", "is for where TLS ends in these manifests, and with behind it ends in front of them: remove one of them"))
+		errs = append(errs, krm.FieldErrorf("tls",
+			"is for where TLS ends in these manifests, and with behind it ends in front of them: remove one of them"))
 	case s.TLS != nil && err == nil && address.Scheme != "https":
 		errs = append(errs, krm.FieldErrorf("tls", "is for an https URL, and url is %s", s.URL))
 	}
@@ -120,7 +121,8 @@ func (s *SetEndpoint) checkNodePort(entry harbor.Entry, address harbor.Endpoint)
 	}
 	onNode := address
 	onNode.Port = ports[0]
-	return krm.FieldErrorf("url", "%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers "+
-		"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to the nodes",
+	return krm.FieldErrorf("url",
+		"%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers "+
+			"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to the nodes",
 		s.URL, address.PortNumber(), krm.Name(service), strings.Join(ports, ", "), onNode, s.URL)
 }

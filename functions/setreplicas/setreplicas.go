@@ -93,9 +93,11 @@ func (s *SetReplicas) check(h *harbor.Harbor, c harbor.Component) error {
 		case n > 1 && beside.Single() != "" && beside.Name() == c.Name():
 			return krm.FieldErrorf(field(c.Name()), "%d is more than 1: %s", n, beside.Single())
 		case n > 1 && beside.Single() != "":
-			return krm.FieldErrorf(field(c.Name()), "%d is more than 1, and %s runs the %s in the same pod: %s", n, krm.Name(c.RNode), beside.Name(), beside.Single())
+			return krm.FieldErrorf(field(c.Name()), "%d is more than 1, and %s runs the %s in the same pod: %s",
+				n, krm.Name(c.RNode), beside.Name(), beside.Single())
 		case named && other != n:
-			return krm.FieldErrorf(field(c.Name()), "%d contradicts %s, which is %d: %s runs both in one pod", n, field(beside.Name()), other, krm.Name(c.RNode))
+			return krm.FieldErrorf(field(c.Name()), "%d contradicts %s, which is %d: %s runs both in one pod",
+				n, field(beside.Name()), other, krm.Name(c.RNode))
 		}
 	}
 	return nil

@@ -111,7 +111,8 @@ func (s *UseCephFS) Validate() error {
 		v := s.Volumes[claim]
 		errs = append(errs, krm.CheckName(field(claim), claim), v.validate(field(claim)))
 		if first, ok := paths[v.Path]; ok {
-			errs = append(errs, krm.FieldErrorf(field(claim)+".path", "%s is the path of %s already: two volumes would write over each other", v.Path, first))
+			errs = append(errs, krm.FieldErrorf(field(claim)+".path", "%s is the path of %s already: two volumes would write over each other",
+				v.Path, first))
 		}
 		if first, ok := names[v.Name]; ok && v.Name != "" {
 			errs = append(errs, krm.FieldErrorf(field(claim)+".name", "%s is the name of %s already", v.Name, first))
@@ -165,7 +166,8 @@ func (t *InTree) validate() error {
 // Run changes each claim and its volume.
 func (s *UseCephFS) Run(list *framework.ResourceList) error {
 	if s.InTree != nil {
-		krm.Warn(list, list.FunctionConfig, nil, "inTree works up to Kubernetes 1.30: deprecated in 1.28 (kubernetes#118143), gone from 1.31 (kubernetes#124544); csi is its successor")
+		krm.Warn(list, list.FunctionConfig, nil,
+			"inTree works up to Kubernetes 1.30: deprecated in 1.28 (kubernetes#118143), gone from 1.31 (kubernetes#124544); csi is its successor")
 	}
 	pairs, err := s.pairs(list)
 	if err != nil {
@@ -199,7 +201,8 @@ func (s *UseCephFS) pairs(list *framework.ResourceList) ([]pair, error) {
 		}
 		first := slices.IndexFunc(all, func(other pair) bool { return p.pv != nil && other.pv == p.pv })
 		if err == nil && first >= 0 {
-			err = krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already", krm.Name(p.claim), krm.Name(p.pv), krm.Name(all[first].claim))
+			err = krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already",
+				krm.Name(p.claim), krm.Name(p.pv), krm.Name(all[first].claim))
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -259,12 +262,14 @@ func (p pair) free(b *kube.Binder, before []pair) error {
 		switch {
 		case obj == p.claim || obj == p.pv:
 		case isClaim && obj.GetName() == claim && obj.GetNamespace() == p.claim.GetNamespace(), !isClaim && obj.GetName() == pv:
-			return krm.FieldErrorf(field(p.setting)+".name", "%s is the name of another %s already: give the two a name that is free", obj.GetName(), obj.GetKind())
+			return krm.FieldErrorf(field(p.setting)+".name", "%s is the name of another %s already: give the two a name that is free",
+				obj.GetName(), obj.GetKind())
 		}
 	}
 	for _, other := range before {
 		if _, taken := other.names(); taken == pv {
-			return krm.FieldErrorf(field(p.setting)+".name", "%s will be the name of the PersistentVolume of %s: give the two a name that is free", pv, other.setting)
+			return krm.FieldErrorf(field(p.setting)+".name", "%s will be the name of the PersistentVolume of %s: give the two a name that is free",
+				pv, other.setting)
 		}
 	}
 	return nil

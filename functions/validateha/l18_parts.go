@@ -72,6 +72,7 @@ func checkKnown(p *pass, c *part) {
 	if c.Harbor.Release.Known() {
 		release = c.Harbor.Release.String()
 	}
-	p.warn(c.RNode, nil, "is part of Harbor %s, at which %s do not look: its sessions, secrets, database and registry configuration are not validated",
+	p.warn(c.RNode, nil,
+		"is part of Harbor %s, at which %s do not look: its sessions, secrets, database and registry configuration are not validated",
 		release, strings.Join(missing, ", "))
 }

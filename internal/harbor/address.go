@@ -102,24 +102,14 @@ var proxied = []string{"/", "/v2/", "/service/", "/api/", "/c/"}
 
 // Proxied are the addresses to which nginx passes on the requests for Harbor.
 func (n NginxConfig) Proxied() []Address {
-	upstreams := map[string][]string{}
-	All(n.Directives, "upstream", func(d Directive, _ []Directive) {
-		All(d.Block, "server", func(s Directive, _ []Directive) {
-			upstreams[d.Arg(0)] = append(upstreams[d.Arg(0)], s.Arg(0))
-		})
-	})
+	upstreams := upstreamsOf(n.Directives)
 	var all []Address
 	All(n.Directives, "proxy_pass", func(d Directive, around []Directive) {
-		u, err := url.Parse(d.Arg(0))
-		if err != nil || len(around) == 0 || !slices.Contains(proxied, around[len(around)-1].Arg(0)) {
+		if len(around) == 0 || !slices.Contains(proxied, around[len(around)-1].Arg(0)) {
 			return
 		}
-		servers, named := upstreams[u.Host]
-		if !named {
-			servers = []string{u.Host}
-		}
-		for _, s := range servers {
-			if a, ok := newAddress(u.Scheme+"://"+s, []string{UI, Registry}, n.Location); ok {
+		for _, target := range d.targets(upstreams) {
+			if a, ok := newAddress(target, []string{UI, Registry}, n.Location); ok {
 				a.Secret = n.Secret
 				all = append(all, a)
 			}

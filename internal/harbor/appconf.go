@@ -9,7 +9,7 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// SetAppConf changes one setting of the ui's app.conf, if a ConfigMap brings one
+// SetAppConf changes one setting of the ui's app.conf, if a ConfigMap provides one
 // that has it. The value of a secret one is kept out of the findings. (app.conf
 // is an INI file; only the one line changes.)
 func (c Component) SetAppConf(list *framework.ResourceList, section, name, value string, secret bool) error {
@@ -62,9 +62,9 @@ func iniValue(text, section, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// AppConf returns a setting of an app.conf: of the section that runmode names,
+// appConfValue returns a setting of an app.conf: of the section that runmode names,
 // else of the part before all sections.
-func AppConf(text, name string) string {
+func appConfValue(text, name string) string {
 	mode, _ := iniValue(text, "", "runmode")
 	if v, ok := iniValue(text, mode, name); ok {
 		return v

@@ -27,7 +27,7 @@ func (f ConfigFile) Text() string { return krm.Text(f.ConfigMap, "data", f.Key) 
 
 // ConfigFile finds the file that the container sees under that name, e.g.
 // config.yml of the registry, else the one that the volume calls so. It is an
-// error when no ConfigMap brings it, then without a Name, and when the one that
+// error when no ConfigMap provides it, then without a Name, and when the one that
 // does is not in the list or lacks it.
 func (c Component) ConfigFile(list *framework.ResourceList, name string) (ConfigFile, error) {
 	all := slices.DeleteFunc(c.Delivered(list), func(d kube.Delivered) bool { return d.Value.Source.Kind != "ConfigMap" })
@@ -132,7 +132,8 @@ func (a Assignment) alone(list *framework.ResourceList, source kube.Source, toge
 		if a.sameSetting(r) || slices.ContainsFunc(together, func(b Assignment) bool { return b.is(r) && b.Value == a.Value }) {
 			continue
 		}
-		return krm.Fault(source.Object, krm.Path{"data", source.Key}, "is read as %s of %s and as %s, which are not to be the same: give each a key of its own",
+		return krm.Fault(source.Object, krm.Path{"data", source.Key},
+			"is read as %s of %s and as %s, which are not to be the same: give each a key of its own",
 			a.Name, krm.Name(a.Component.RNode), r)
 	}
 	return nil
@@ -281,14 +282,15 @@ func (h *Harbor) CheckSecretKey(field string, at SecretKey) error {
 	for _, c := range h.Components {
 		secret := kube.FindSource(h.list, "Secret", c.GetNamespace(), at.Name)
 		if at.Name != "" && at.Key != "" && secret != nil && krm.Lookup(secret, kube.KeyPath(secret, at.Key)...) == nil {
-			return krm.FieldErrorf(field, "%s, which is among the resources, has no key %s: name another key, or a Secret that is not among them", krm.Name(secret), at.Key)
+			return krm.FieldErrorf(field, "%s, which is among the resources, has no key %s: name another key, or a Secret that is not among them",
+				krm.Name(secret), at.Key)
 		}
 	}
 	return nil
 }
 
-// WarnLiteral reports that the password in a variable stands in a ConfigMap.
-func (c Component) WarnLiteral(list *framework.ResourceList, variable string) error {
+// warnLiteral reports that the password in a variable stands in a ConfigMap.
+func (c Component) warnLiteral(list *framework.ResourceList, variable string) error {
 	at := c.WhereSet(c.variable(list, variable), variable)
 	krm.Warn(list, at.Object, at.Path, "holds a password that everybody who reads the manifests can see: "+
 		"put it into a Secret and set password.secretName and password.secretKey instead of password.value")

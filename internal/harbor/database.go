@@ -71,7 +71,7 @@ func (h *Harbor) SetDatabase(connection Connection) error {
 			}
 		}
 	}
-	h.WarnLeftAlone(OwnDatabase)
+	h.warnLeftAlone(OwnDatabase)
 	return nil
 }
 
@@ -109,7 +109,7 @@ func (h *Harbor) setDatabase(c Component, connection Connection) error {
 	if err := h.set(c, password.Setting, Value{Text: p.Value}); err != nil {
 		return err
 	}
-	return c.WarnLiteral(h.list, password.Places[0].Variable)
+	return c.warnLiteral(h.list, password.Places[0].Variable)
 }
 
 // reserved are the connections that PostgreSQL keeps for itself
@@ -141,8 +141,9 @@ func (h *Harbor) WarnConnections(allowed int) {
 		}
 	}
 	if total > allowed-reserved {
-		krm.Warn(h.list, at.Object, at.Path, "lets the pods open %d connections (%s), and the server allows %d, %d of them reserved: requests fail once they are used up, "+
-			"and no further core starts; set maxOpenConnections, or serverConnections to what the server allows (max_connections of PostgreSQL)",
+		krm.Warn(h.list, at.Object, at.Path,
+			"lets the pods open %d connections (%s), and the server allows %d, %d of them reserved: requests fail once they are used up, "+
+				"and no further core starts; set maxOpenConnections, or serverConnections to what the server allows (max_connections of PostgreSQL)",
 			total, strings.Join(parts, ", "), allowed, reserved)
 	}
 }

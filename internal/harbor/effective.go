@@ -105,7 +105,7 @@ func (c Component) AppSetting(list *framework.ResourceList, env kube.Environment
 	if !found.Value.Known {
 		return ""
 	}
-	return AppConf(found.Value.Text, name)
+	return appConfValue(found.Value.Text, name)
 }
 
 // ListenPort is the port of listen 80, listen 0.0.0.0:80, listen [::]:80, "" of a

@@ -55,7 +55,7 @@ func TestNginxServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		for _, s := range NginxServers(all, isHarbor) {
+		for _, s := range nginxServers(all, isHarbor) {
 			got += " " + s.Names()[0]
 		}
 		if got != "" {

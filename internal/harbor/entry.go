@@ -82,7 +82,7 @@ func (e Entry) Fronted() bool {
 
 // Servers are the servers of an nginx.conf that pass requests on to Harbor.
 func (h *Harbor) Servers(conf []Directive) []NginxServer {
-	return NginxServers(conf, func(host string) bool {
+	return nginxServers(conf, func(host string) bool {
 		return slices.ContainsFunc(h.Of(backends...), func(c Component) bool {
 			s := kube.ServiceOf(h.list, c.GetNamespace(), host)
 			return s != nil && c.Behind(s)
@@ -99,7 +99,7 @@ func (h *Harbor) TLSPort(service *yaml.RNode) int {
 			continue
 		}
 		for _, s := range h.Servers(conf) {
-			for _, listen := range s.Listens(true) {
+			for _, listen := range s.listens(true) {
 				if i := portTo(c, service, listen); i >= 0 {
 					return i
 				}

@@ -95,7 +95,8 @@ func (e *exposing) setHost(r Route) error {
 	if was, err := ParseEndpoint("", e.was); err == nil && slices.Contains(names, was.Host) {
 		old = was.Host
 	} else if len(names) > 1 {
-		return &ExposureError{"url", fmt.Sprintf("%s leads to Harbor for %s: remove the names that are not Harbor's", krm.Name(r.RNode), strings.Join(names, ", "))}
+		return &ExposureError{"url", fmt.Sprintf("%s leads to Harbor for %s: remove the names that are not Harbor's",
+			krm.Name(r.RNode), strings.Join(names, ", "))}
 	}
 	for _, at := range slices.Concat(r.Hosts, r.tlsHosts()) {
 		if krm.Text(r.RNode, at...) != old {
@@ -114,7 +115,8 @@ func (e *exposing) setRouteTLS(r Route) error {
 		return nil
 	}
 	if r.GetKind() != "Ingress" {
-		return &ExposureError{"tls.secretName", fmt.Sprintf("%s has no certificate, the listener of its Gateway names it: leave tls out", krm.Name(r.RNode))}
+		return &ExposureError{"tls.secretName", fmt.Sprintf("%s has no certificate, the listener of its Gateway names it: leave tls out",
+			krm.Name(r.RNode))}
 	}
 	tls := krm.Path{"spec", "tls"}
 	for i := range krm.Elements(r.RNode, tls...) {

@@ -105,12 +105,13 @@ func (h *Harbor) Need(part string) ([]Component, error) {
 // all of several are stopped: it is not clear which one is to run.
 func (h *Harbor) Active(part string) ([]Component, error) {
 	all := h.Of(part)
-	active := slices.DeleteFunc(slices.Clone(all), Component.Stopped)
+	active := slices.DeleteFunc(slices.Clone(all), Component.stopped)
 	switch {
 	case len(all) == 0:
 		return nil, fmt.Errorf("there is no component %s in these manifests, %s", part, Present(h.Components))
 	case len(active) == 0 && len(all) > 1:
-		return nil, fmt.Errorf("%s and %s both have 0 replicas, and it is not clear which one is to run: take one of them away", krm.Name(all[0].RNode), krm.Name(all[1].RNode))
+		return nil, fmt.Errorf("%s and %s both have 0 replicas, and it is not clear which one is to run: take one of them away",
+			krm.Name(all[0].RNode), krm.Name(all[1].RNode))
 	case len(active) == 0:
 		return all, nil
 	}

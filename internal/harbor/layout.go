@@ -66,7 +66,7 @@ type RedisUse struct {
 	// Encode writes the server; it gets what stands there now. It is false where
 	// nothing is to stand there.
 	Encode func(r Redis, before string) (string, bool)
-	// Password is the variable that brings the password from a Secret.
+	// Password is the variable that gets the password from a Secret.
 	Password string
 	// Host says that the value names the host, Numbered that it names the number of
 	// the database.

@@ -13,17 +13,12 @@ type NginxServer struct {
 	Around []Directive
 }
 
-// NginxServers returns the server blocks of http that pass requests on to
+// nginxServers returns the server blocks of http that pass requests on to
 // Harbor: to a host that is Harbor's, directly or by an upstream, or where none
 // does that anybody can tell, those with the paths of the registry's and the
 // token service's APIs.
-func NginxServers(all []Directive, isHarbor func(host string) bool) []NginxServer {
-	upstreams := map[string][]string{}
-	All(all, "upstream", func(d Directive, _ []Directive) {
-		for _, s := range d.children("server") {
-			upstreams[d.Arg(0)] = append(upstreams[d.Arg(0)], s.Arg(0))
-		}
-	})
+func nginxServers(all []Directive, isHarbor func(host string) bool) []NginxServer {
+	upstreams := upstreamsOf(all)
 	var byHost, byPath []NginxServer
 	All(all, "server", func(d Directive, around []Directive) {
 		if len(around) == 0 || around[len(around)-1].Name != "http" {
@@ -31,7 +26,7 @@ func NginxServers(all []Directive, isHarbor func(host string) bool) []NginxServe
 		}
 		server := NginxServer{d, slices.Clone(around)}
 		for _, p := range server.passes() {
-			byHost = appendServer(byHost, server, slices.ContainsFunc(hostsOf(p.Arg(0), upstreams), isHarbor))
+			byHost = appendServer(byHost, server, slices.ContainsFunc(p.targets(upstreams), func(target string) bool { return isHarbor(hostOf(target)) }))
 			byPath = appendServer(byPath, server, p.path() == "/v2/" || p.path() == "/service/")
 		}
 	})
@@ -48,9 +43,21 @@ func appendServer(all []NginxServer, s NginxServer, wanted bool) []NginxServer {
 	return append(all, s)
 }
 
-// hostsOf are the hosts that a proxy_pass leads to.
-func hostsOf(target string, upstreams map[string][]string) []string {
-	u, err := url.Parse(target)
+// upstreamsOf are the servers of each upstream.
+func upstreamsOf(all []Directive) map[string][]string {
+	upstreams := map[string][]string{}
+	All(all, "upstream", func(d Directive, _ []Directive) {
+		for _, s := range d.children("server") {
+			upstreams[d.Arg(0)] = append(upstreams[d.Arg(0)], s.Arg(0))
+		}
+	})
+	return upstreams
+}
+
+// targets are the URLs to which a proxy_pass passes requests on: its own, or those
+// of the servers of the upstream that it names.
+func (d Directive) targets(upstreams map[string][]string) []string {
+	u, err := url.Parse(d.Arg(0))
 	if err != nil {
 		return nil
 	}
@@ -58,14 +65,11 @@ func hostsOf(target string, upstreams map[string][]string) []string {
 	if !named {
 		servers = []string{u.Host}
 	}
-	var hosts []string
+	var all []string
 	for _, s := range servers {
-		if host, _, err := net.SplitHostPort(s); err == nil {
-			s = host
-		}
-		hosts = append(hosts, s)
+		all = append(all, u.Scheme+"://"+s)
 	}
-	return hosts
+	return all
 }
 
 // proxyPass is a proxy_pass and the blocks around it.
@@ -115,8 +119,8 @@ func (s NginxServer) TLS() (all, some bool) {
 	return n > 0 && n == len(listens), n > 0
 }
 
-// Listens returns the ports on which the server speaks TLS, or plain HTTP.
-func (s NginxServer) Listens(tls bool) []string {
+// listens returns the ports on which the server speaks TLS, or plain HTTP.
+func (s NginxServer) listens(tls bool) []string {
 	every, _ := s.TLS()
 	listens := s.children("listen")
 	if len(listens) == 0 {

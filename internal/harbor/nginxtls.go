@@ -150,7 +150,7 @@ func (p *proxy) openTLS() error {
 	}
 	var ports []string
 	for _, s := range servers {
-		ports = append(ports, s.Listens(true)...)
+		ports = append(ports, s.listens(true)...)
 	}
 	if len(ports) == 0 {
 		return nil
@@ -236,7 +236,8 @@ func (p *proxy) moveNodePort(s *yaml.RNode, to int) error {
 		if other := krm.Text(s, ports.Append(to, "nodePort")...); other != "" {
 			right := p.Endpoint
 			right.Port = other
-			return &ExposureError{"url", fmt.Sprintf("%s has port %s, but nginx speaks TLS where node port %s of %s leads: write %s", p.Endpoint, p.PortNumber(), other, krm.Name(s), right)}
+			return &ExposureError{"url", fmt.Sprintf("%s has port %s, but nginx speaks TLS where node port %s of %s leads: write %s",
+				p.Endpoint, p.PortNumber(), other, krm.Name(s), right)}
 		}
 		krm.Remove(p.h.list, s, ports.Append(i, "nodePort")...)
 		number, _ := strconv.Atoi(p.PortNumber())

@@ -51,7 +51,7 @@ type Part struct {
 	// which may be one outside of the manifests.
 	Stateful bool
 	// Gone is the release since which Harbor does not have it any more. It can be
-	// scaled, and what it has of its own stays as it is: see WarnLeftAlone.
+	// scaled, and what it has of its own stays as it is: see warnLeftAlone.
 	Gone Release
 	Own  []string
 }
@@ -102,18 +102,19 @@ func (c Component) Single() string {
 	return c.part.Single
 }
 
-// WarnLeftAlone names the parts that go on with what they have of their own, a
+// warnLeftAlone names the parts that go on with what they have of their own, a
 // database, Redis or storage, when Harbor gets another one.
-func (h *Harbor) WarnLeftAlone(own string) {
+func (h *Harbor) warnLeftAlone(own string) {
 	for _, c := range h.Components {
 		if slices.Contains(c.part.Own, own) {
-			krm.Warn(h.list, c.RNode, nil, "%s is no part of Harbor since %s: its %s is left as it is, and what it uses has to stay", c.Name(), c.part.Gone, own)
+			krm.Warn(h.list, c.RNode, nil, "%s is no part of Harbor since %s: its %s is left as it is, and what it uses has to stay",
+				c.Name(), c.part.Gone, own)
 		}
 	}
 }
 
-// Stopped says whether it has 0 replicas.
-func (c Component) Stopped() bool {
+// stopped says whether it has 0 replicas.
+func (c Component) stopped() bool {
 	return c.Replicated() && krm.Text(c.RNode, "spec", "replicas") == "0"
 }
 

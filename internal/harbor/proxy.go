@@ -57,8 +57,9 @@ func (p *proxy) set() error {
 	case p.Scheme == "https":
 		return p.endTLS(servers, some)
 	case every:
-		return &ExposureError{"url", fmt.Sprintf("begins with http://, but nginx speaks TLS only (%s %s): write https://, or take the TLS server out of nginx.conf",
-			krm.Name(p.config.ConfigMap), krm.Path{"data", p.config.Key})}
+		return &ExposureError{"url",
+			fmt.Sprintf("begins with http://, but nginx speaks TLS only (%s %s): write https://, or take the TLS server out of nginx.conf",
+				krm.Name(p.config.ConfigMap), krm.Path{"data", p.config.Key})}
 	case p.wasBehind:
 		return p.setScheme(servers, "$scheme", passedOn)
 	}
@@ -82,7 +83,8 @@ func (p *proxy) servers() ([]NginxServer, error) {
 	}
 	servers := p.h.Servers(all)
 	if len(servers) == 0 {
-		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "has no server that passes requests on to the ui or the registry")
+		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data",
+			p.config.Key}, "has no server that passes requests on to the ui or the registry")
 	}
 	return servers, nil
 }
@@ -236,17 +238,17 @@ func (p *proxy) endTLS(servers []NginxServer, already bool) error {
 // its installer, and of Secrets of type kubernetes.io/tls.
 var certificates = [][2]string{{"https.crt", "https.key"}, {"server.crt", "server.key"}, {"tls.crt", "tls.key"}}
 
-// TLSDir is where nginx has the Secret with its certificate. It is no folder of
+// tlsDir is where nginx has the Secret with its certificate. It is no folder of
 // /etc/nginx, which is a ConfigMap that nothing can be mounted into.
 const (
-	TLSDir    = "/etc/harbor-tls"
+	tlsDir    = "/etc/harbor-tls"
 	tlsVolume = "harbor-tls"
 )
 
 // certificate finds the files of the certificate and its key, or mounts them.
 func (p *proxy) certificate() (certificate, key string, err error) {
 	if p.TLSSecret != "" {
-		return TLSDir + "/tls.crt", TLSDir + "/tls.key", p.mountTLS()
+		return tlsDir + "/tls.crt", tlsDir + "/tls.key", p.mountTLS()
 	}
 	for _, m := range p.nginx.Mounts() {
 		for _, names := range certificates {
@@ -274,7 +276,7 @@ func (p *proxy) mountTLS() error {
 		value *yaml.Node
 	}{
 		{p.nginx.Pod.Append("volumes"), krm.Map("name", tlsVolume, "secret", krm.Map("secretName", p.TLSSecret))},
-		{p.nginx.Path.Append("volumeMounts"), krm.Map("name", tlsVolume, "mountPath", TLSDir)},
+		{p.nginx.Path.Append("volumeMounts"), krm.Map("name", tlsVolume, "mountPath", tlsDir)},
 	} {
 		if err := krm.Set(p.h.list, p.nginx.RNode, entry.value, entry.list.Append(p.named(entry.list, tlsVolume))...); err != nil {
 			return err

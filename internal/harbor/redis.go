@@ -12,7 +12,7 @@ import (
 )
 
 // Variables of the ui of 1.x: the address of the session store (Harbor v1.2.0,
-// src/ui/main.go) and the one that brings the password from a Secret.
+// src/ui/main.go) and the one with the password from a Secret.
 const (
 	RedisURL      = "_REDIS_URL"
 	RedisPassword = "REDIS_PASSWORD"
@@ -35,9 +35,19 @@ type Redis struct {
 	text string
 }
 
-// Commas is what RedisURL of the ui holds: address,pool size,password,database.
-func (r Redis) Commas(string) (string, bool) {
+// commas is what RedisURL of the ui holds: address,pool size,password,database.
+func (r Redis) commas(string) (string, bool) {
 	return fmt.Sprintf("%s,%d,%s,%d", r.Addresses[0], r.Pool, r.text, r.Database), true
+}
+
+// PasswordOfCommas is the password in address,pool size,password,database. One with
+// a comma in it is returned as a whole: nothing else in the value holds letters.
+func PasswordOfCommas(text string) string {
+	parts := strings.Split(text, ",")
+	if len(parts) < 3 {
+		return ""
+	}
+	return strings.Join(parts[2:max(3, len(parts)-1)], ",")
 }
 
 // URL is what all of Harbor 2.x but the registry reads (src/lib/redis/helper.go,
@@ -73,9 +83,9 @@ func (r Redis) user(string) (string, bool)      { return r.Username, r.Username 
 func (r Redis) enableTLS(string) (string, bool) { return "true", r.TLS }
 func (r Redis) password(string) (string, bool)  { return r.text, r.text != "" }
 
-// RedisDatabase is the number of the database in the value of a setting: of a URL
+// redisDatabase is the number of the database in the value of a setting: of a URL
 // or of what RedisURL of 1.x holds.
-func RedisDatabase(text string) (int, bool) {
+func redisDatabase(text string) (int, bool) {
 	rest, _, _ := strings.Cut(text, "?")
 	n, err := strconv.Atoi(rest[strings.LastIndexAny(rest, "/,")+1:])
 	return n, err == nil
@@ -114,7 +124,7 @@ func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
 			return err
 		}
 	}
-	h.WarnLeftAlone(OwnRedis)
+	h.warnLeftAlone(OwnRedis)
 	return nil
 }
 
@@ -124,7 +134,7 @@ func (h *Harbor) setRedis(c Component, use RedisUse, r Redis, numbers map[string
 		return nil
 	}
 	r.Database = use.Database
-	if n, ok := RedisDatabase(now.Text); ok && use.Numbered {
+	if n, ok := redisDatabase(now.Text); ok && use.Numbered {
 		r.Database = n
 	}
 	if n, ok := numbers[use.Purpose]; ok {
@@ -151,7 +161,7 @@ func (h *Harbor) setRedis(c Component, use RedisUse, r Redis, numbers map[string
 	if err := h.set(c, use.Setting, v); err != nil || r.Password.Value == "" {
 		return err
 	}
-	return c.WarnLiteral(h.list, use.Places[0].Variable)
+	return c.warnLiteral(h.list, use.Places[0].Variable)
 }
 
 // RedisPurposes are what Harbor 2.x keeps in Redis, each in a database of its own.
@@ -171,10 +181,12 @@ func (h *Harbor) CheckRedis(username, tls bool) error {
 	lacks := func(since Release) bool { return h.Generation == V2 && h.Release.Known() && !h.Release.AtLeast(since) }
 	switch named, encrypted := (Release{2, 15}), (Release{2, 13}); {
 	case username && lacks(named):
-		return krm.FieldErrorf("username", "the registry of Harbor %s logs in to Redis as the default user and takes no user name before Harbor %s: "+
-			"leave it out, or upgrade Harbor first", h.Release, named)
+		return krm.FieldErrorf("username",
+			"the registry of Harbor %s logs in to Redis as the default user and takes no user name before Harbor %s: "+
+				"leave it out, or upgrade Harbor first", h.Release, named)
 	case tls && lacks(encrypted):
-		return krm.FieldErrorf("tls", "the registry of Harbor %s speaks no TLS to Redis before Harbor %s: leave it out, or upgrade Harbor first", h.Release, encrypted)
+		return krm.FieldErrorf("tls", "the registry of Harbor %s speaks no TLS to Redis before Harbor %s: leave it out, or upgrade Harbor first",
+			h.Release, encrypted)
 	}
 	return nil
 }
@@ -201,8 +213,8 @@ type Session struct {
 	Address, Pool, Password, Database string
 }
 
-// ParseSession reads the value of RedisURL. beego takes another pool size or
-// database without a word where it cannot read them; here that is an error. No
+// ParseSession reads the value of RedisURL. beego silently takes another pool size
+// or database where it cannot read them; here that is an error. No
 // password stands in it, nor anything that may be one. A part that contains
 // hidden is not looked at.
 func ParseSession(value, hidden string) (Session, error) {
@@ -223,10 +235,10 @@ func ParseSession(value, hidden string) (Session, error) {
 		return s, fmt.Errorf("has %d parts, want host:port,pool,password,database: no comma may be in the password", n)
 	}
 	if n, err := strconv.Atoi(s.Pool); s.Pool != "" && !isHidden(s.Pool) && (err != nil || n < 1) {
-		return s, fmt.Errorf("has no size of the connection pool in its second part, the ui takes 100 without a word")
+		return s, fmt.Errorf("has no size of the connection pool in its second part: the ui silently uses 100")
 	}
 	if n, err := strconv.Atoi(s.Database); s.Database != "" && !isHidden(s.Database) && (err != nil || n < 0) {
-		return s, fmt.Errorf("has no number of a database in its fourth part, the ui takes database 0 without a word")
+		return s, fmt.Errorf("has no number of a database in its fourth part: the ui silently uses database 0")
 	}
 	return s, nil
 }

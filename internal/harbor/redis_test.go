@@ -20,9 +20,9 @@ func TestParseSession(t *testing.T) {
 		"re dis:6379":                     "does not begin with host:port" + want,
 		"redis://redis:6379":              "is a URL" + want,
 		"user:hunter2@redis:6379":         "holds an @ in its address" + want,
-		"redis:6379,0":                    "has no size of the connection pool in its second part, the ui takes 100 without a word",
-		"redis:6379,x":                    "has no size of the connection pool in its second part, the ui takes 100 without a word",
-		"redis:6379,1,hunter2,-1":         "has no number of a database in its fourth part, the ui takes database 0 without a word",
+		"redis:6379,0":                    "has no size of the connection pool in its second part: the ui silently uses 100",
+		"redis:6379,x":                    "has no size of the connection pool in its second part: the ui silently uses 100",
+		"redis:6379,1,hunter2,-1":         "has no number of a database in its fourth part: the ui silently uses database 0",
 		"redis:6379,1,hunter2,hunter3,1":  "has 5 parts" + want + ": no comma may be in the password",
 	} {
 		_, err := ParseSession(value, "HIDDEN")
@@ -45,7 +45,7 @@ func TestAppConf(t *testing.T) {
 	for text, want := range map[string]string{
 		conf: "80", "runmode = prod\n[dev]\nhttpport = 5\n": "", "httpport = 6\n[dev]\n": "6", "": "",
 	} {
-		if got := AppConf(text, "httpport"); got != want {
+		if got := appConfValue(text, "httpport"); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

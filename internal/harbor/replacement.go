@@ -234,7 +234,8 @@ func (r *removal) templates() {
 		at := krm.Path{"spec", "volumeClaimTemplates"}
 		for i := range krm.Elements(d.RNode, at...) {
 			name := krm.Text(d.RNode, at.Append(i, "metadata", "name")...)
-			krm.Notice(r.list, nil, "a cluster in which %s has run keeps its claim %s-%s-0 until you delete it", krm.Name(d.RNode), name, d.GetName())
+			krm.Notice(r.list, nil, "a cluster in which %s has run keeps its claim %s-%s-0 until you delete it",
+				krm.Name(d.RNode), name, d.GetName())
 		}
 	}
 }

@@ -70,14 +70,14 @@ func (u SecretUse) Public() bool { return u.Form == TokenCert || u.Form == TLSCe
 // HTTPSecret is the key of the secret that the replicas of the registry share.
 const HTTPSecret = "HTTP_SECRET"
 
-// Whole is the place of a value that is all of a file.
-func Whole(file string) Place { return Place{File: file} }
+// whole is the place of a value that is all of a file.
+func whole(file string) Place { return Place{File: file} }
 
-// NamedBy is the place of a value that is all of a file, whose path stands in a
+// namedBy is the place of a value that is all of a file, whose path stands in a
 // field of another file.
-func NamedBy(file string, path ...any) Place { return Place{File: file, Field: path, Names: true} }
+func namedBy(file string, path ...any) Place { return Place{File: file, Field: path, Names: true} }
 
-// isWhole says whether the place is Whole.
+// isWhole says whether the place is all of a file.
 func (p Place) isWhole() bool {
 	return p.File != "" && p.Field == nil && p.Key == "" && p.Directive == ""
 }
@@ -136,8 +136,13 @@ func (l *layout) SecretVariable(name string) (SecretUse, bool) {
 // a Harbor.
 func SecretsV1() []SecretUse { return v1.Secrets }
 
-// SecretOfVariable is the secret of Harbor 1.x that can stand in the variable.
-func SecretOfVariable(name string) (SecretUse, bool) { return v1.SecretVariable(name) }
+// SecretOfClient is the secret of Harbor 1.x that can stand in the variable of a part
+// that uses it: what the server of a database was once told does not count.
+func SecretOfClient(name string) (SecretUse, bool) {
+	use, ok := v1.SecretVariable(name)
+	clients := slices.DeleteFunc(slices.Concat(use.Settings, use.Unread), func(s Setting) bool { return v1.partNamed(s.Of).Stateful })
+	return use, ok && hasVariable(clients, name)
+}
 
 // CfgSecrets are the secrets that harbor.cfg gives and that have an effect on
 // Kubernetes.

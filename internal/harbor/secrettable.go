@@ -36,7 +36,7 @@ func holding(holds func(*yaml.Node) bool, u SecretUse) SecretUse {
 
 // registryKeyFile is a file of the registry whose path stands in config.yml.
 func registryKeyFile(field ...any) SecretUse {
-	return SecretUse{Key: registryVariable(words(field)), Settings: []Setting{secret(Registry, NamedBy(RegistryConfigFile, field...))}}
+	return SecretUse{Key: registryVariable(words(field)), Settings: []Setting{secret(Registry, namedBy(RegistryConfigFile, field...))}}
 }
 
 // registryParameters are the secrets among the parameters of a storage driver.

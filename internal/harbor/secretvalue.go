@@ -153,16 +153,6 @@ func (f *secretFinder) redis(h *Harbor) {
 // reference is what refers to a variable, in a text where nobody replaces it.
 var reference = regexp.MustCompile(`\$\([^)]*\)`)
 
-// PasswordOfCommas is the password in address,pool size,password,database. One with
-// a comma in it is returned as a whole: nothing else in the value holds letters.
-func PasswordOfCommas(text string) string {
-	parts := strings.Split(text, ",")
-	if len(parts) < 3 {
-		return ""
-	}
-	return strings.Join(parts[2:max(3, len(parts)-1)], ",")
-}
-
 // unread looks at the keys of the component's ConfigMaps that are called like
 // secret variables: upstream's ConfigMaps hold some that nobody reads.
 func (f *secretFinder) unread(h *Harbor) {

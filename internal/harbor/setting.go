@@ -55,7 +55,7 @@ func secret(part string, places ...Place) Setting { return Setting{part, places,
 type SecretKey struct{ Name, Key string }
 
 // Value is what a setting is given: a text, or a key of a Secret, or a text that
-// refers to such a key as $(Variable), through a variable that brings it.
+// refers to such a key as $(Variable), a variable that is read from it.
 type Value struct {
 	Text     string
 	From     *SecretKey
@@ -66,14 +66,14 @@ type Value struct {
 type Effective struct {
 	Component
 	kube.Value
-	// Set says whether it stands anywhere; else the program takes its default.
+	// Set says whether any place has it; else the program takes its default.
 	Set bool
 	// At is where it can be changed.
 	At Location
 }
 
-// Get returns what each workload of the part reads of the setting. Only variables
-// are looked at yet.
+// Get returns what each workload of the part reads of the setting, in variables and
+// fields of YAML files.
 func (h *Harbor) Get(s Setting) []Effective {
 	var all []Effective
 	for _, c := range h.Of(s.Of) {
@@ -218,7 +218,7 @@ func (h *Harbor) setVariable(c Component, s Setting, name string, v Value) error
 	return nil
 }
 
-// setField changes a field of a YAML file that a ConfigMap brings.
+// setField changes a field of a YAML file that a ConfigMap provides.
 func (h *Harbor) setField(c Component, s Setting, p Place, text string) error {
 	_, embedded, err := h.yaml(c, p)
 	if err != nil {

@@ -51,7 +51,7 @@ var v1 = layout{
 		JobService:  {LogDir: "/var/log/jobs"},
 	},
 	Redis: []RedisUse{
-		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.Commas, Password: RedisPassword, Host: true},
+		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Password: RedisPassword, Host: true},
 	},
 	DatabaseServer: MySQL,
 	DatabasePort:   3306,
@@ -66,7 +66,7 @@ var v1 = layout{
 	Secrets: slices.Concat([]SecretUse{
 		{Key: "UI_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("UI_SECRET"))},
 		{Key: "JOBSERVICE_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("JOBSERVICE_SECRET"))},
-		{Key: "SECRET_KEY", Form: AESKey, Shared: true, Settings: byAll(Whole("key")), Unread: byAll(Variable("SECRET_KEY"))},
+		{Key: "SECRET_KEY", Form: AESKey, Shared: true, Settings: byAll(whole("key")), Unread: byAll(Variable("SECRET_KEY"))},
 		withForm(YAMLText, registrySecret(HTTPSecret, "http", "secret")),
 		{Key: "HARBOR_ADMIN_PASSWORD", Form: AdminPassword, Cfg: "harbor_admin_password",
 			Settings: []Setting{secret(AdminServer, Variable("HARBOR_ADMIN_PASSWORD"))}},
@@ -83,11 +83,11 @@ var v1 = layout{
 		{Key: SecretPassword, In: RedisSecret, Form: RedisPass, Settings: []Setting{
 			secret(UI, Variable(RedisPassword)), secret(RedisServer, Variable("REDIS_PASSWORD")),
 			secret(Registry, Variable("REGISTRY_REDIS_PASSWORD"), Field(RegistryConfigFile, "redis", "password"))}},
-		{Key: "private_key.pem", Form: TokenKey, Settings: []Setting{secret(UI, Whole("private_key.pem"))}},
+		{Key: "private_key.pem", Form: TokenKey, Settings: []Setting{secret(UI, whole("private_key.pem"))}},
 		{Key: "root.crt", Form: TokenCert, Settings: []Setting{
-			of(Registry, Whole("root.crt")), of(Registry, NamedBy(RegistryConfigFile, "auth", "token", "rootcertbundle"))}},
-		{Key: "https.key", Form: TLSKey, Settings: []Setting{secret(Nginx, Whole("https.key"))}},
-		{Key: "https.crt", Form: TLSCert, Settings: []Setting{of(Nginx, Whole("https.crt"))}},
+			of(Registry, whole("root.crt")), of(Registry, namedBy(RegistryConfigFile, "auth", "token", "rootcertbundle"))}},
+		{Key: "https.key", Form: TLSKey, Settings: []Setting{secret(Nginx, whole("https.key"))}},
+		{Key: "https.crt", Form: TLSCert, Settings: []Setting{of(Nginx, whole("https.crt"))}},
 	},
 		// distribution v2.6.2: registry/storage/driver, docs/configuration.md.
 		registryParameters("s3", "accesskey", "secretkey", "sessiontoken"),

@@ -56,7 +56,8 @@ var v2 = layout{
 		urls("harbor", 6, true, secret(Core, Variable("_REDIS_URL_HARBOR"))),
 		urls("cache", 7, true, secret(Core, Variable("_REDIS_URL_CACHE_LAYER")), secret(JobService, Variable("_REDIS_URL_CACHE_LAYER"))),
 		urls("core", 0, true, secret(JobService, Variable("_REDIS_URL_CORE"))),
-		urls("jobservice", 1, false, secret(JobService, Variable("JOB_SERVICE_POOL_REDIS_URL"), Field("config.yml", "worker_pool", "redis_pool", "redis_url"))),
+		urls("jobservice", 1, false, secret(JobService,
+			Variable("JOB_SERVICE_POOL_REDIS_URL"), Field("config.yml", "worker_pool", "redis_pool", "redis_url"))),
 		urls("jobservice", 1, true, secret(Exporter, Variable("HARBOR_REDIS_URL"))),
 		urls("trivy", 5, true, secret(Trivy, Variable("SCANNER_REDIS_URL")), secret(Trivy, Variable("SCANNER_STORE_REDIS_URL")),
 			secret(Trivy, Variable("SCANNER_JOB_QUEUE_REDIS_URL"))),
@@ -75,7 +76,8 @@ var v2 = layout{
 func urls(purpose string, database int, optional bool, settings ...Setting) []RedisUse {
 	var all []RedisUse
 	for _, s := range settings {
-		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL, Password: RedisPassword, Host: true, Numbered: true, Optional: optional})
+		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL,
+			Password: RedisPassword, Host: true, Numbered: true, Optional: optional})
 	}
 	return all
 }

@@ -75,7 +75,7 @@ func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
 	for i := 0; i+1 < len(content); i += 2 {
 		given[content[i].Value] = content[i+1]
 	}
-	for _, f := range settingsOf(v.Type()) {
+	for _, f := range Settings(v.Type()) {
 		value, present := given[f.Name]
 		delete(given, f.Name)
 		if isNull(value) && f.Required {
@@ -233,14 +233,15 @@ type Setting struct {
 	Type     reflect.Type
 }
 
-// settingsOf lists the settings of a struct type in the order of its fields.
-func settingsOf(t reflect.Type) []Setting {
+// Settings lists the settings of a function config's struct type in the order of its
+// fields.
+func Settings(t reflect.Type) []Setting {
 	var all []Setting
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if option == "inline" {
-			for _, inner := range settingsOf(f.Type) {
+			for _, inner := range Settings(f.Type) {
 				inner.Index = slices.Concat(f.Index, inner.Index)
 				all = append(all, inner)
 			}
@@ -259,14 +260,11 @@ func settingsOf(t reflect.Type) []Setting {
 
 func names(t reflect.Type) []string {
 	var all []string
-	for _, s := range settingsOf(t) {
+	for _, s := range Settings(t) {
 		all = append(all, s.Name)
 	}
 	return all
 }
-
-// Settings lists the settings of a function config's struct type.
-func Settings(t reflect.Type) []Setting { return settingsOf(t) }
 
 // flat turns the data of a ConfigMap into settings: a dot in a key goes one
 // level down.

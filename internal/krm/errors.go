@@ -55,7 +55,7 @@ func Under(section string, err error) error {
 }
 
 func eachFieldError(err error, change func(*FieldError)) error {
-	for _, single := range split(err) {
+	for _, single := range Split(err) {
 		if field := (*FieldError)(nil); errors.As(single, &field) {
 			change(field)
 		}
@@ -63,8 +63,8 @@ func eachFieldError(err error, change func(*FieldError)) error {
 	return err
 }
 
-// split takes joined errors apart.
-func split(err error) []error {
+// Split takes joined errors apart: none for nil.
+func Split(err error) []error {
 	if err == nil {
 		return nil
 	}
@@ -74,7 +74,7 @@ func split(err error) []error {
 	}
 	var all []error
 	for _, e := range joined.Unwrap() {
-		all = append(all, split(e)...)
+		all = append(all, Split(e)...)
 	}
 	return all
 }

@@ -158,7 +158,7 @@ func specOf(config *yaml.RNode, text bool) (*yaml.Node, error) {
 // fail reports an error: a finding for each one that was joined.
 func (d *document) fail(err error) {
 	_ = d.run(func() error {
-		for _, single := range split(err) {
+		for _, single := range Split(err) {
 			d.failOne(single)
 		}
 		return nil

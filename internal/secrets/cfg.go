@@ -49,7 +49,8 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 		content, err := read(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			found.add(framework.Warning, n.Harbor, SecretKey, "is not in %s (secretkey_path of harbor.cfg): a Harbor that ran before has it elsewhere, and cannot decrypt what it stored with another one", file)
+			found.add(framework.Warning, n.Harbor, SecretKey,
+				"is not in %s (secretkey_path of harbor.cfg): a Harbor that ran before has it elsewhere, and cannot decrypt what it stored with another one", file)
 		case err != nil:
 			return nil, nil, fmt.Errorf("secretkey_path: reading %w", err)
 		default:

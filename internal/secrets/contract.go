@@ -196,10 +196,11 @@ var (
 
 	// The adminserver takes any first password, the portal and the API none
 	// that breaks this rule (Harbor v1.2.0, src/ui/api/user.go: 8, 20).
-	portal = warningIf("would be refused by Harbor's portal, which wants 8 to 20 characters with upper case, lower case and a digit", func(v string) bool {
-		return len(v) < 8 || len(v) > 20 || !strings.ContainsFunc(v, unicode.IsUpper) ||
-			!strings.ContainsFunc(v, unicode.IsLower) || !strings.ContainsFunc(v, unicode.IsDigit)
-	})
+	portal = warningIf("would be refused by Harbor's portal, which wants 8 to 20 characters with upper case, lower case and a digit",
+		func(v string) bool {
+			return len(v) < 8 || len(v) > 20 || !strings.ContainsFunc(v, unicode.IsUpper) ||
+				!strings.ContainsFunc(v, unicode.IsLower) || !strings.ContainsFunc(v, unicode.IsDigit)
+		})
 
 	noPassword = warningIf("is empty: that is for a Redis without password", isEmpty)
 	noComma    = errorIf("holds a comma, which separates the parts of _REDIS_URL", func(v string) bool { return strings.Contains(v, ",") })

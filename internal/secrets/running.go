@@ -86,7 +86,9 @@ func (e *Existing) take(n Names, use harbor.SecretUse, text string, from *yaml.R
 
 // upstream are the names of the ConfigMaps of Harbor's own manifests of 1.2, which
 // may have a prefix and a suffix.
-var upstream = []string{"harbor-adminserver-config", "harbor-ui-config", "harbor-jobservice-config", "harbor-registry-config", "harbor-nginx-config"}
+var upstream = []string{
+	"harbor-adminserver-config", "harbor-ui-config", "harbor-jobservice-config", "harbor-registry-config", "harbor-nginx-config",
+}
 
 // addByKeys takes over what a ConfigMap of Harbor's own manifests of 1.2 holds, or a
 // Secret, also under other names: known by the keys that they alone have.
@@ -157,8 +159,8 @@ func keysByName(use harbor.SecretUse, data map[string]string) []string {
 	_, hasCert := data["cert"]
 	var all []string
 	for key := range data {
-		of, ok := harbor.SecretOfVariable(key)
-		named := ok && of.Key == use.Key && of.In == use.In && key != "MYSQL_ROOT_PASSWORD" || use.In == harbor.OwnSecret && key == use.Key
+		of, ok := harbor.SecretOfClient(key)
+		named := ok && of.Key == use.Key && of.In == use.In || use.In == harbor.OwnSecret && key == use.Key
 		both := hasKey && hasCert
 		switch {
 		case named,

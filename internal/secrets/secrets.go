@@ -56,7 +56,11 @@ type Names struct {
 
 // Validate checks that the names can be names and differ.
 func (n Names) Validate() error {
-	errs := []error{krm.CheckName("--name", n.Harbor), krm.CheckName("--cephfs-secret", n.CephFS), krm.CheckLabel("--cephfs-namespace", n.CephFSNamespace)}
+	errs := []error{
+		krm.CheckName("--name", n.Harbor),
+		krm.CheckName("--cephfs-secret", n.CephFS),
+		krm.CheckLabel("--cephfs-namespace", n.CephFSNamespace),
+	}
 	if n.Namespace != "" {
 		errs = append(errs, krm.CheckLabel("--namespace", n.Namespace))
 	}
@@ -201,7 +205,8 @@ func (r Request) lacksKey(s Secret, found *Findings) bool {
 	if lacks == "" {
 		lacks = "the ConfigMaps, Secrets and workloads of that Harbor (kubectl get rc,deployment,statefulset,configmap,secret -o yaml)"
 	}
-	found.add(framework.Error, s.Name, SecretKey, "is missing, and a Harbor that runs is there (%s): with a new key it cannot decrypt what it has stored. Give %s too",
+	found.add(framework.Error, s.Name, SecretKey,
+		"is missing, and a Harbor that runs is there (%s): with a new key it cannot decrypt what it has stored. Give %s too",
 		r.Existing.Running.Shown, lacks)
 	return true
 }
@@ -218,7 +223,8 @@ func (r Request) namespace(found *Findings) string {
 				continue
 			}
 			if namespace != "" && s.Namespace != namespace {
-				found.add(framework.Error, "", "", "the existing Secrets are in namespaces %s and %s: choose one with --namespace", namespace, s.Namespace)
+				found.add(framework.Error, "", "", "the existing Secrets are in namespaces %s and %s: choose one with --namespace",
+					namespace, s.Namespace)
 			}
 			namespace = s.Namespace
 		}
