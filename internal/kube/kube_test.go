@@ -239,7 +239,16 @@ func TestReaders(t *testing.T) {
 		{"volumes: [{name: v, configMap: {name: other}}]", false, nil, nil},
 		{"volumes: [{name: v, projected: {sources: [{secret: {name: config}}, {configMap: {name: config}}]}}]", true, []string{"file "}, []string{"file "}},
 		{"containers: [{name: config}]", false, nil, nil},
+		{"%s, containers: [{volumeMounts: [{name: v, mountPath: /a, subPath: key}]}]", true, []string{"file "}, nil},
+		{"%s, containers: [{volumeMounts: [{name: v, mountPath: /a, subPath: ./key/}]}]", true, []string{"file "}, nil},
+		{"%s, containers: [{volumeMounts: [{name: v, mountPath: /a, subPath: ke}]}]", true, nil, nil},
+		{"%s, containers: [{volumeMounts: [{name: v, mountPath: /a}]}]", true, []string{"file "}, []string{"file "}},
+		{"%s, containers: [{volumeMounts: [{name: v, mountPath: /a, subPathExpr: $(A)}]}]", true, []string{"file "}, []string{"file "}},
+		{"%s, initContainers: [{volumeMounts: [{name: v, mountPath: /a, subPath: key}, {name: v, mountPath: /b}]}]", true, []string{"file "}, []string{"file "}},
+		{"%s, containers: [{volumeMounts: [{name: w, mountPath: /a, subPath: other}]}]", true, []string{"file "}, []string{"file "}},
+		{"volumes: [{name: v, configMap: {name: config, items: [{key: key, path: d/p}]}}], containers: [{volumeMounts: [{name: v, mountPath: /a, subPath: d}]}]", true, []string{"file d/p"}, nil},
 	} {
+		c.spec = strings.Replace(c.spec, "%s", "volumes: [{name: v, configMap: {name: config}}]", 1)
 		list := items(t, "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {"+c.spec+"}\n", config)
 		if got := Workloads(list)[0].Reads(list.Items[1], ""); got != c.any {
 			t.Errorf("%s reads it: %t", c.spec, got)

@@ -1,7 +1,10 @@
 package kube
 
 import (
+	"cmp"
+	"path"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -101,12 +104,36 @@ func (w Workload) eachReader(obj *yaml.RNode, key string, visit func(Reader) boo
 		sources := krm.Elements(yaml.NewRNode(n), "projected", "sources")
 		for _, source := range slices.Concat(sources, []*yaml.Node{n}) {
 			for _, file := range a.files(yaml.NewRNode(source)) {
+				if key != "" && !isShown(pod, krm.Text(yaml.NewRNode(n), "name"), cmp.Or(file, key)) {
+					continue
+				}
 				if !visit(Reader{Workload: w, File: file}) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// isShown says whether containers see the file of a volume: those that mount a
+// subPath see that alone. A volume that nobody mounts counts as seen.
+func isShown(pod *yaml.RNode, volume, file string) bool {
+	mounted := false
+	for _, field := range containerFields {
+		for _, c := range krm.Elements(pod, field) {
+			for _, n := range krm.Elements(yaml.NewRNode(c), "volumeMounts") {
+				mount := yaml.NewRNode(n)
+				if krm.Text(mount, "name") != volume {
+					continue
+				}
+				mounted = true
+				if sub := path.Clean(krm.Text(mount, "subPath")); sub == "." || sub == file || strings.HasPrefix(file, sub+"/") {
+					return true
+				}
+			}
+		}
+	}
+	return !mounted
 }
 
 // variables are those of a container that the key becomes.
