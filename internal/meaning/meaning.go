@@ -55,6 +55,8 @@ func Compare(got, want Manifests) []Difference {
 	a, b := factsOf(got), factsOf(want)
 	a.dropCarriers(b)
 	b.dropCarriers(a)
+	a.dropMissing(b)
+	b.dropMissing(a)
 	paths := maps.Clone(a.values)
 	maps.Copy(paths, b.values)
 	var all []Difference
@@ -135,6 +137,22 @@ func (f facts) dropCarriers(other facts) {
 	for path := range f.carriers {
 		if _, ok := other.values[path]; !ok {
 			delete(f.values, path)
+		}
+	}
+}
+
+// dropMissing leaves of what the other side does not have at all, a component or a
+// Service, that it is there.
+func (f facts) dropMissing(other facts) {
+	all := map[string]bool{}
+	for path := range other.values {
+		thing, _, _ := strings.Cut(path, " > ")
+		all[thing] = true
+	}
+	for _, path := range slices.Collect(maps.Keys(f.values)) {
+		if thing, _, _ := strings.Cut(path, " > "); !all[thing] {
+			delete(f.values, path)
+			f.values[thing] = "contained"
 		}
 	}
 }

@@ -154,6 +154,9 @@ func TestDifferences(t *testing.T) {
 		{edit{"matchLabels: {component", "matchLabels: {part"}, []string{"registry > budget: got none, want yes"}},
 		{edit{"selector: {component: registry}", "selector: {component: core}"}, []string{"Service harbor-registry > selector: got , want registry"}},
 		{edit{"port: 5000", "port: 5001"}, []string{"Service harbor-registry > ports > 0 > port: got 5001, want 5000"}},
+		{edit{"component: registry, app", "component: core, app"}, []string{
+			"Service harbor-registry > selector: got , want registry", "core: got contained, want -", "registry: got -, want contained"}},
+		{edit{"kind: Service", "kind: Secret"}, []string{"Service harbor-registry: got -, want contained"}},
 		{edit{"hub.example.com", "hub"}, []string{"Ingress harbor > rules > 0 > host: got hub, want hub.example.com"}},
 	} {
 		t.Run(fmt.Sprint(test.edit), func(t *testing.T) {
