@@ -12,10 +12,10 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// TestGoldenOverlays compares what each overlay makes of the base, as a diff, with a
+// TestGoldenOverlays compares what each overlay makes of its base, as a diff, with a
 // golden.
 func TestGoldenOverlays(t *testing.T) {
-	before := build(t, "../../base/harbor-1.2")
+	first, second := build(t, "../../base/harbor-1.2"), build(t, "../../base/harbor-2")
 	overlays, err := filepath.Glob("../../overlays/*/functions")
 	if err != nil || len(overlays) == 0 {
 		t.Fatal(overlays, err)
@@ -24,6 +24,10 @@ func TestGoldenOverlays(t *testing.T) {
 		name := filepath.Base(filepath.Dir(dir))
 		if strings.HasPrefix(name, "harbor-1.2-ha-") {
 			continue // TestStepwise: the same as harbor-1.2-ha
+		}
+		before := first
+		if strings.HasPrefix(name, "harbor-2-") {
+			before = second
 		}
 		golden.Compare(t, filepath.Join("../../testdata/overlays", name+".diff"), golden.Diff(t, before, build(t, filepath.Dir(dir))))
 	}
