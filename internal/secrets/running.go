@@ -23,6 +23,8 @@ type Running struct {
 	Lacks map[string]string
 	// secrets are the names of those that values come from.
 	secrets []string
+	// unfilled are the placeholders for values, by Secret/key.
+	unfilled map[string]Value
 }
 
 // addRunning takes over what the pods of a Harbor read, by the workloads among the
@@ -35,7 +37,7 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 			list.Items = append(list.Items, obj)
 		}
 	}
-	e.Running.Lacks = map[string]string{}
+	e.Running.Lacks, e.Running.unfilled = map[string]string{}, map[string]Value{}
 	all := harbor.FindAll(list)
 	switch len(all) {
 	case 0:
@@ -75,13 +77,18 @@ func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
 }
 
 // take adds a value that is in use. What upstream's manifests put in place of a
-// value is none.
+// value is none, nor is a placeholder outside of Secrets.
 func (e *Existing) take(n Names, use harbor.SecretUse, text string, from *yaml.RNode) {
 	isHTTPS := use.Form == harbor.TLSKey || use.Form == harbor.TLSCert
 	if text == "" || isHTTPS && !strings.HasPrefix(text, "-----BEGIN") || use.Form == harbor.YAMLText && text == "placeholder" {
 		return
 	}
-	e.Values = append(e.Values, Value{Secret: n.nameOf(use.In), Key: use.Key, Text: text, Source: krm.Name(from)})
+	v := Value{Secret: n.nameOf(use.In), Key: use.Key, Text: text, Source: krm.Name(from)}
+	if harbor.Placeholder(strings.TrimSpace(text)) && krm.Text(from, "kind") != "Secret" {
+		e.Running.unfilled[v.Secret+"/"+v.Key] = v
+		return
+	}
+	e.Values = append(e.Values, v)
 }
 
 // upstream are the names of the ConfigMaps of Harbor's own manifests of 1.2, which

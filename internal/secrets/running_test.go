@@ -104,6 +104,35 @@ func TestRunningLacks(t *testing.T) {
 	}
 }
 
+// TestRunningPlaceholders makes what manifests leave to be filled in, and says so,
+// but no key to encrypt with: Harbor takes a placeholder for one.
+func TestRunningPlaceholders(t *testing.T) {
+	base := golden.Base(t)
+	template := strings.ReplaceAll(base, "CHANGE-ME-PLEASE", "'{{value}}'")
+	for name, text := range map[string]string{"manifests": base, "ConfigMaps": ofKinds(base, "ConfigMap")} {
+		made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, text)})
+		if found.Failed() || len(made) < 2 {
+			t.Fatalf("%s: %s", name, found)
+		}
+		own, said := made[0].Data, fmt.Sprint(found)
+		for _, key := range []string{UISecret, TokenKey, TokenCert, "HARBOR_ADMIN_PASSWORD"} {
+			if strings.Contains(own[key], "CHANGE-ME") || !strings.Contains(said, key+": is a placeholder in ConfigMap harbor-") {
+				t.Errorf("%s: %s: %s", name, key, said)
+			}
+		}
+		if own[SecretKey] != "CHANGE-ME-PLEASE" || !strings.Contains(said, "SECRET_KEY: is a placeholder in ConfigMap harbor-") || !strings.Contains(said, "and kept") {
+			t.Errorf("%s: the key is not kept: %s", name, said)
+		}
+		given := Value{Secret: names.Harbor, Key: SecretKey, Text: usedKey, Source: "--harbor-cfg"}
+		if made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, text), Given: []Value{given}}); found.Failed() || made[0].Data[SecretKey] != usedKey {
+			t.Errorf("%s: a key that is given does not count: %s", name, found)
+		}
+	}
+	if made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, template)}); len(made) > 0 || !strings.Contains(fmt.Sprint(found), "SECRET_KEY: is missing, and a Harbor that runs is there") {
+		t.Errorf("a template: %s", found)
+	}
+}
+
 // TestRunningTwice names both places of two keys, and does not choose between two
 // Harbors.
 func TestRunningTwice(t *testing.T) {

@@ -177,6 +177,9 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 		if spec.optional && len(s.Data)+len(s.faults) == 0 {
 			continue
 		}
+		if spec.tokens {
+			r.keepUnfilled(s, &found)
+		}
 		if spec.tokens && r.lacksKey(s, &found) {
 			continue
 		}
@@ -193,6 +196,17 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 		return nil, slices.DeleteFunc(found, func(f Finding) bool { return f.Severity == framework.Info }), nil
 	}
 	return made, found, nil
+}
+
+// keepUnfilled keeps a placeholder that can be the key: a Harbor starts with it, and
+// has encrypted with it then.
+func (r Request) keepUnfilled(s Secret, found *Findings) {
+	v, ok := r.Existing.Running.unfilled[s.Name+"/"+SecretKey]
+	if !ok || s.has(SecretKey) || len(v.Text) != harbor.SecretKeySize {
+		return
+	}
+	s.Data[SecretKey] = v.Text
+	found.add(framework.Warning, s.Name, SecretKey, "is a placeholder in %s, and kept: a Harbor that ran with it has encrypted with it. Leave --from out for a Harbor that never ran", v.Source)
 }
 
 // lacksKey says whether a Harbor runs and the key that it encrypted with is not
@@ -310,12 +324,16 @@ func (r Request) tell(secret string, made []string, found *Findings) {
 			*found = append(*found, f)
 		}
 	}
-	if len(r.Existing.Secrets)+len(r.Existing.Values) == 0 {
+	if len(r.Existing.Secrets)+len(r.Existing.Values)+len(r.Existing.Running.unfilled) == 0 {
 		return
 	}
 	for _, k := range made {
 		if inUse := r.Existing.Running.Lacks[secret+"/"+k]; inUse != "" {
 			found.add(framework.Warning, secret, k, "a new one is made, which is not the one in use: give %s too", inUse)
+			continue
+		}
+		if v, ok := r.Existing.Running.unfilled[secret+"/"+k]; ok {
+			found.add(framework.Warning, secret, k, "is a placeholder in %s, so a new one is made", v.Source)
 			continue
 		}
 		found.add(framework.Info, secret, k, "is missing, so a new one is made")
