@@ -87,7 +87,7 @@ func (o *databaseOptions) check(flags *pflag.FlagSet) error {
 // complete takes what the flags leave open from the function config.
 func (o *databaseOptions) complete(s streams) error {
 	if o.config != "" {
-		file, err := read(s, o.config)
+		file, err := readManifests(s, o.config)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func TestDatabaseFails(t *testing.T) {
 		{"", "reading no/file: no such file or directory", []string{"--config", "no/file"}},
 		{"", "reading no/file: no such file or directory", []string{"--database", "a", "--dump", "no/file"}},
 		{"", "reading .: is a directory, want a regular file\n", []string{"--database", "a", "--dump", "."}},
-		{"", "reading .: is a directory, want a regular file\n", []string{"--config", "."}},
+		{"", "reading .: is a directory, want a regular file: for the files in it write *.yaml\n", []string{"--config", "."}},
 		{"secret", `user: "a:b" is not a valid user name, want letters`, []string{"--database", "a", "--user", "a:b", "--password-from", "-"}},
 		{"secret", `database: "mysql" is a database of MySQL itself: choose another name`, []string{"--database", "mysql", "--user", "a", "--password-from", "-"}},
 		{"", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},

@@ -37,7 +37,7 @@ func runFiles(s streams, name string, paths []string, verbose bool) error {
 		if p == krm.Stdin && slices.Contains(paths[:i], p) {
 			return errors.New("- means standard input and can be given only once")
 		}
-		file, err := read(s, p)
+		file, err := readManifests(s, p)
 		if err != nil {
 			return err
 		}

@@ -28,6 +28,19 @@ func read(s streams, path string) (krm.File, error) {
 	return file, err
 }
 
+// readManifests reads a file of manifests, or standard input for -. Of a directory
+// the error says what to write in its place.
+func readManifests(s streams, path string) (krm.File, error) {
+	file, err := read(s, path)
+	if info, statErr := os.Stat(path); err == nil || statErr != nil || !info.IsDir() {
+		return file, err
+	}
+	if render.KustomizationIn(path) != "" {
+		return file, fmt.Errorf("%w: it holds a kustomization, write - and pipe krmfn render %s into it", err, path)
+	}
+	return file, fmt.Errorf("%w: for the files in it write %s", err, filepath.Join(path, "*.yaml"))
+}
+
 // source is one argument of validate, or one file of a directory, and what it
 // holds.
 type source struct {

@@ -41,6 +41,13 @@ func TestUsage(t *testing.T) {
 		"set-replicas a":    "krmfn: give the manifests too: files, or - for stdin\n",
 		"set-replicas a b":  "krmfn: reading a: no such file or directory\n",
 		"render none/there": "krmfn: building none/there: ",
+		"render main.go":    "krmfn: building main.go: is a file, give the directory of a kustomization; krmfn FUNCTION CONFIG FILE ",
+
+		"set-replicas main.go testdata":               "krmfn: reading testdata: is a directory, want a regular file: for the files in it write testdata/*.yaml\n",
+		"set-replicas main.go ../../base/harbor-2":    "krmfn: reading ../../base/harbor-2: is a directory, want a regular file: it holds a kustomization, write - and pipe krmfn render ../../base/harbor-2 into it\n",
+		"secrets check testdata":                      "krmfn: reading testdata: is a directory, want a regular file: for the files in it write ",
+		"secrets --from ../../base/harbor-1.2":        "krmfn: --from: reading ../../base/harbor-1.2: is a directory, want a regular file: it holds a kustomization, ",
+		"database --config ../../overlays/harbor-cfg": "krmfn: reading ../../overlays/harbor-cfg: is a directory, want a regular file: it holds a kustomization, ",
 	} {
 		stdout, stderr, exit := krmfn("", strings.Fields(args)...)
 		if exit != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {

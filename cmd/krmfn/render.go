@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +29,9 @@ nothing, is an error.`,
 			}
 			if *verbose {
 				o.Args = []string{"--verbose"}
+			}
+			if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
+				return fmt.Errorf("building %s: is a file, give the directory of a kustomization; krmfn FUNCTION CONFIG FILE runs a function on files", args[0])
 			}
 			out, err := render.Build(args[0], o)
 			if err != nil {

@@ -47,7 +47,7 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 		if path == krm.Stdin && slices.Contains(paths[:i], path) {
 			return errors.New("- means standard input and can be given only once")
 		}
-		file, err := read(s, path)
+		file, err := readManifests(s, path)
 		if err != nil {
 			return err
 		}

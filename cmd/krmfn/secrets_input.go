@@ -53,7 +53,7 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 // readExisting reads --from. To find nothing there is an error: Harbor would
 // get a new secret key and could no longer decrypt what it stored.
 func (o *secretsOptions) readExisting(s streams) (secrets.Existing, error) {
-	file, err := read(s, o.from)
+	file, err := readManifests(s, o.from)
 	if err != nil {
 		return secrets.Existing{}, err
 	}
