@@ -144,7 +144,11 @@ func settings(t *testing.T, parent string, typ reflect.Type) []setting {
 		}
 		all = append(all, setting{path, typeName(s.Type), value, comment})
 		if below.Kind() == reflect.Struct {
-			all = append(all, settings(t, path+name, below)...)
+			inner := settings(t, path+name, below)
+			if s.Type.Kind() == reflect.Struct && !s.Required && slices.ContainsFunc(inner, func(s setting) bool { return s.value == "required" }) {
+				t.Errorf("%s is not marked required, and leaving it out is an error: it holds what is required", path)
+			}
+			all = append(all, inner...)
 		}
 	}
 	return all

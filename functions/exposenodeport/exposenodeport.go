@@ -95,7 +95,7 @@ func (s *ExposeNodePort) find(list *framework.ResourceList, h *harbor.Harbor) (*
 		}
 		names = append(names, obj.GetName())
 	}
-	return nil, krm.FieldErrorf("service", "there is no Service %s, there are %s", s.Service, strings.Join(names, ", "))
+	return nil, krm.FieldErrorf("service", "there is no Service %s, there are %s", s.Service, krm.Joined(names))
 }
 
 // clientsCome finds the Service by which clients come in.
@@ -144,9 +144,9 @@ func (s *ExposeNodePort) port(service *yaml.RNode, tls int) (krm.Path, error) {
 	}
 	if s.PortName == "" {
 		return nil, krm.FieldErrorf("portName", "is missing: %s has no port named http or numbered 80, it has %s",
-			krm.Name(service), strings.Join(described, ", "))
+			krm.Name(service), krm.Joined(described))
 	}
-	return nil, krm.FieldErrorf("portName", "%s has no port %q, it has %s", krm.Name(service), s.PortName, strings.Join(described, ", "))
+	return nil, krm.FieldErrorf("portName", "%s has no port %q, it has %s", krm.Name(service), s.PortName, krm.Joined(described))
 }
 
 // free checks that no other port of a Service has the node port.

@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -65,7 +64,7 @@ type CSI struct {
 	// Name of the file system.
 	FSName string `yaml:"fsName" required:"true"`
 	// Secret with userID and userKey.
-	Secret Secret `yaml:"secret"`
+	Secret Secret `yaml:"secret" required:"true"`
 	// Way to mount: kernel or fuse; the driver's own choice when left out.
 	Mounter string `yaml:"mounter"`
 }
@@ -237,7 +236,7 @@ func (s *UseCephFS) find(b *kube.Binder, name string) (*yaml.RNode, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, krm.FieldErrorf(field(name), "there is no PersistentVolumeClaim %s, there are %s", name, strings.Join(names, ", "))
+		return nil, krm.FieldErrorf(field(name), "there is no PersistentVolumeClaim %s, there are %s", name, krm.Joined(names))
 	}
 	return nil, krm.FieldErrorf(field(name), "means %d claims, of several namespaces: render each from a kustomization of its own", len(found))
 }

@@ -74,7 +74,7 @@ func checkKey(p *pass, w kube.Workload, s kube.Source) {
 	keys := kube.Keys(s.Object)
 	hint := ""
 	if near := krm.Nearest(s.Key, keys); len(keys) <= 12 {
-		hint = ": it has " + strings.Join(keys, ", ")
+		hint = ": it has " + krm.Joined(keys)
 	} else if strings.HasPrefix(near, "did you mean") {
 		hint = ": " + near
 	}

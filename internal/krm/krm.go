@@ -135,7 +135,7 @@ func Nearest(name string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	all := "known are " + strings.Join(known, ", ")
+	all := "known are " + Joined(known)
 	switch {
 	case best == "":
 		return all
@@ -143,4 +143,12 @@ func Nearest(name string, known []string) string {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	return fmt.Sprintf("did you mean %s? (%s)", best, all)
+}
+
+// Joined lists names in a message, "none" where there is none.
+func Joined(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }

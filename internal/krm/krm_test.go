@@ -17,3 +17,13 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingKnown: a message that lists what there is says so where that is nothing.
+func TestNothingKnown(t *testing.T) {
+	if got := Nearest("ui", nil); got != "known are none" {
+		t.Error(got)
+	}
+	if got := Joined([]string{"a", "b"}); got != "a, b" {
+		t.Error(got)
+	}
+}
