@@ -52,6 +52,8 @@ type ApplyHarborCfg struct {
 type Decision struct {
 	Field string // where
 	Value string // "" when it cannot be known
+	Kept  string // how the value of harbor.cfg gets there, "" when it does not
+	Away  string // how an overlay takes the section away, "" when that is not enough
 }
 
 // Validate checks that harbor.cfg is given in one way.
@@ -117,7 +119,7 @@ func (j *job) read() (string, error) {
 		j.object, j.field, j.files = obj, krm.Path{"data", fileName}, krm.Strings(obj, "data")
 		text, ok := j.files[fileName]
 		if !ok {
-			return "", krm.Fault(obj, krm.Path{"data"}, "has no key %s", fileName)
+			return "", krm.Fault(obj, krm.Path{"data"}, "has no key %s: write files: [%s=NAME] in its configMapGenerator, NAME is what the file is called", fileName, fileName)
 		}
 		if krm.Editable(obj) {
 			krm.Warn(j.list, obj, nil, `will be applied to the cluster with all that harbor.cfg holds: give it the annotation config.kubernetes.io/local-config: "true"`)
@@ -154,10 +156,10 @@ func (j *job) decide() error {
 		case d.Value != "" && d.Value != value && key.Secret:
 			errs = append(errs, j.fault(e.Errorf("differs from %s: remove one of them", d.Field)))
 		case d.Value != "" && d.Value != value:
-			errs = append(errs, j.fault(e.Errorf("%s contradicts %s, which says %s: remove one of them",
-				krm.Quoted(value), d.Field, krm.Quoted(d.Value))))
+			errs = append(errs, j.fault(e.Errorf("%s contradicts %s, which says %s: remove one of them%s",
+				krm.Quoted(value), d.Field, krm.Quoted(d.Value), d.Away)))
 		case d.Value == "" && value != "":
-			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: %s is not used: %s decides", e.Line, e.Name, d.Field)
+			krm.Warn(j.list, j.warnAbout(), j.field, "harbor.cfg line %d: %s is not used: %s decides%s", e.Line, e.Name, d.Field, d.Kept)
 		}
 	}
 	j.cfg = rest

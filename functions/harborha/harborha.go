@@ -101,6 +101,12 @@ func (h *HarborHA) sections() []section {
 	return all
 }
 
+// What harbor-ha says of a value in harbor.cfg.
+const (
+	keptBySecrets = "; krmfn secrets --harbor-cfg harbor.cfg takes it over"
+	endpointAway  = " (endpoint: null in a patch takes an inherited one away)"
+)
+
 // noCertificate says why nginx does not have the certificate of harbor.cfg, ""
 // where it does.
 func (h *HarborHA) noCertificate() string {
@@ -110,7 +116,7 @@ func (h *HarborHA) noCertificate() string {
 	case h.Endpoint != nil && h.Endpoint.TLS != nil:
 		return "spec.endpoint.tls names a Secret"
 	case h.Secrets != nil:
-		return "spec.secrets takes them from a Secret"
+		return "spec.secrets takes them from a Secret; krmfn secrets --harbor-cfg harbor.cfg takes them over"
 	}
 	return ""
 }
@@ -121,20 +127,20 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 	decided := map[string]applyharborcfg.Decision{}
 	if h.Secrets != nil {
 		for _, use := range harbor.CfgSecrets() {
-			decided[use.Cfg] = applyharborcfg.Decision{Field: "spec.secrets"}
+			decided[use.Cfg] = applyharborcfg.Decision{Field: "spec.secrets", Kept: keptBySecrets}
 		}
 	}
 	if h.Endpoint != nil {
 		if e, err := harbor.ParseEndpoint("url", h.Endpoint.URL); err == nil {
-			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Address()}
-			decided["ui_url_protocol"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Scheme}
+			decided["hostname"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Address(), Away: endpointAway}
+			decided["ui_url_protocol"] = applyharborcfg.Decision{Field: "spec.endpoint.url", Value: e.Scheme, Away: endpointAway}
 		}
 	}
 	if d := h.Database; d != nil {
 		decided["db_host"] = applyharborcfg.Decision{Field: "spec.database.host", Value: d.Host}
 		decided["db_port"] = applyharborcfg.Decision{Field: "spec.database.port", Value: strconv.Itoa(cmp.Or(d.Port, 3306))}
 		decided["db_user"] = applyharborcfg.Decision{Field: "spec.database.user", Value: d.User}
-		decided["db_password"] = applyharborcfg.Decision{Field: "spec.database.password", Value: d.Password.Value}
+		decided["db_password"] = applyharborcfg.Decision{Field: "spec.database.password", Value: d.Password.Value, Kept: keptBySecrets}
 	}
 	if h.Redis != nil {
 		decided["redis_url"] = applyharborcfg.Decision{Field: "spec.redis.address", Value: h.Redis.Address}

@@ -113,8 +113,8 @@ var cfgKeys = map[string]CfgKey{
 	"ldap_scope":      {Variable: "LDAP_SCOPE", check: oneOf("1", "2", "3")},
 	"ldap_timeout":    {Variable: "LDAP_TIMEOUT", check: isNumber(1, 3600)},
 
-	"customize_crt":     {Needless: "krmfn secrets makes the keys"},
-	"secretkey_path":    {Needless: "krmfn secrets makes the key"},
+	"customize_crt":     {Needless: "krmfn secrets makes the key for tokens, --from keeps one that is in use"},
+	"secretkey_path":    {Needless: "krmfn secrets --harbor-cfg harbor.cfg takes the key over"},
 	"log_rotate_count":  {Needless: "the nodes rotate logs"},
 	"log_rotate_size":   {Needless: "the nodes rotate logs"},
 	"clair_db_password": {Needless: "there is no Clair"},
