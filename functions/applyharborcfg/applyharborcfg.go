@@ -192,11 +192,11 @@ func (j *job) warn() {
 // apply writes the values where Harbor reads them.
 func (j *job) apply() error {
 	h, err := harbor.In(j.list)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case h.Generation != harbor.V1:
-		return h.Unknown("what this function changes")
+	}
+	if err := h.Needs("what this function changes", (*harbor.Harbor).IsV1); err != nil {
+		return err
 	}
 	j.harbor = h
 	for _, e := range j.cfg {

@@ -43,11 +43,11 @@ const program = "/usr/bin/registry"
 // Run moves the mounts, changes config.yml and pins the command.
 func (s *FixRegistryMount) Run(list *framework.ResourceList) error {
 	h, err := harbor.In(list)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case h.Generation != harbor.V1:
-		return h.Unknown("what this function changes")
+	}
+	if err := h.Needs("what this function changes", (*harbor.Harbor).IsV1); err != nil {
+		return err
 	}
 	registries, err := h.Need(harbor.Registry)
 	if err != nil {

@@ -158,8 +158,8 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if len(h.Redis) == 0 {
-		return h.Unknown("where the address of Redis stands")
+	if err := h.Needs("which settings hold the address of Redis", func(h *harbor.Harbor) bool { return len(h.Redis) > 0 }); err != nil {
+		return err
 	}
 	if err := errors.Join(s.check(h)...); err != nil {
 		return err

@@ -58,8 +58,8 @@ func (s *MoveSecrets) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if len(h.Secrets) == 0 {
-		return h.Unknown("where its secrets stand")
+	if err := h.Needs("which settings hold its secrets", func(h *harbor.Harbor) bool { return len(h.Secrets) > 0 }); err != nil {
+		return err
 	}
 	before := h.SecretValues()
 	if err := s.check(before); err != nil {

@@ -100,8 +100,8 @@ func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if len(h.Database) == 0 {
-		return h.Unknown("where the address of the database stands")
+	if err := h.Needs("which settings hold the address of the database", func(h *harbor.Harbor) bool { return len(h.Database) > 0 }); err != nil {
+		return err
 	}
 	old := h.Replace(h.DatabaseServer, h.DatabaseHosts(), s.Host)
 	if old.Own != nil && !s.KeepInternal {

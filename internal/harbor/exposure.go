@@ -35,8 +35,8 @@ func (e *ExposureError) Error() string { return e.Message }
 // of nginx, nginx passes on what it is told about it; where nothing is in front,
 // nginx ends the TLS of an https address itself.
 func (x Exposure) Apply(h *Harbor) error {
-	if len(h.Endpoint) == 0 {
-		return h.Unknown("who tells its address")
+	if err := h.Needs("who tells clients its address", func(h *Harbor) bool { return len(h.Endpoint) > 0 }); err != nil {
+		return err
 	}
 	e := exposing{Exposure: x, Entry: h.Entry(), h: h}
 	e.wasBehind = e.Fronted()

@@ -143,15 +143,29 @@ func (h *Harbor) Only(settings ...Option) []error {
 	return errs
 }
 
-// Unknown is the error that nothing is known of this Harbor in some respect,
-// e.g. "where the address of Redis stands".
-func (h *Harbor) Unknown(what string) error {
-	release := "Harbor " + h.Releases
-	if h.Release.Known() {
-		release = "Harbor " + h.Release.String()
+// Needs is an error unless this Harbor is of a generation of which that is known:
+// what says what, e.g. "which settings hold the address of Redis", and known whether a Harbor
+// has the table for it.
+func (h *Harbor) Needs(what string, known func(*Harbor) bool) error {
+	if known(h) {
+		return nil
 	}
-	return fmt.Errorf("%s is part of %s: %s is known for Harbor %s only", krm.Name(h.Components[0].RNode), release, what, v1.Releases)
+	var releases []string
+	for _, l := range layouts {
+		if known(&Harbor{layout: l}) {
+			releases = append(releases, l.Releases)
+		}
+	}
+	release := h.Releases
+	if h.Release.Known() {
+		release = h.Release.String()
+	}
+	return fmt.Errorf("%s is part of Harbor %s: %s is known for Harbor %s only",
+		krm.Name(h.Components[0].RNode), release, what, strings.Join(releases, " and "))
 }
+
+// IsV1 says whether it is Harbor 1.2 to 1.5.
+func (h *Harbor) IsV1() bool { return h.Generation == V1 }
 
 // Present lists the parts for the end of a message that one is missing.
 func Present(all []Component) string {

@@ -57,8 +57,8 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 
 // addHarbor takes over what the parts of a Harbor read.
 func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
-	if len(h.Secrets) == 0 {
-		return h.Unknown("which secrets it reads")
+	if err := h.Needs("which secrets it reads", func(h *harbor.Harbor) bool { return len(h.Secrets) > 0 }); err != nil {
+		return err
 	}
 	e.Running.Shown, e.Running.Namespace = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace()
 	for _, v := range h.SecretValues() {
