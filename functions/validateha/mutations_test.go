@@ -614,7 +614,7 @@ var mutations = []mutation{
 
 	{"no registry", "L18", e, drop("Workload", "registry-rc")},
 	{"no ui", "L18", e, both(drop("Workload", "ui-rc"), drop("PodDisruptionBudget", "ui"))},
-	{"registry that is not recognised", "L18", e, both(set("Workload", "registry-rc", "example.com/store:1", inPod("image")...), set("Workload", "registry-rc", "store", inPod("name")...), drop("Service", "registry"))},
+	{"registry that is not recognised", "L18", e, both(set("Workload", "registry-rc", "example.com/store:1", inPod("image")...), set("Workload", "registry-rc", "store", inPod("name")...), drop("Service", "registry"), inConfig("issuer: harbor-token-issuer", "issuer: store"))},
 
 	{"three Redis behind one Service", "L19", e, both(add(server("redis", "redis:7", 6379)), give("ui", "_REDIS_URL", "redis:6379,100,,11"))},
 	{"three MySQL behind one Service", "L19", e, both(add(server("mysql", "mysql:5.7", 3306)), set("ConfigMap", "harbor-adminserver-config", "mysql.", "data", "MYSQL_HOST"))},

@@ -22,6 +22,7 @@ func FindAll(list *framework.ResourceList) []*Harbor {
 		h := &Harbor{list: list, layout: generationOf(group)}
 		h.identify(group)
 		h.byUse(pods)
+		h.byConfig(group)
 		h.bySoleName(group)
 		if len(h.Components) > 0 { // else parts of other generations than the group's
 			all = append(all, h.apart()...)
@@ -242,6 +243,31 @@ func (p pod) serving(port string) kube.Container {
 		}
 	}
 	return p.containers[0]
+}
+
+// byConfig adds a registry that nothing else shows, where a pod gets a config.yml
+// with which it accepts the tokens of Harbor.
+func (h *Harbor) byConfig(group []pod) {
+	if !slices.ContainsFunc(h.Parts, func(p Part) bool { return p.Name == Registry }) || len(h.Of(Registry)) > 0 {
+		return
+	}
+	for _, p := range group {
+		for _, c := range p.containers {
+			if !h.runs(p) && acceptsTokens(h.list, c) {
+				h.add(Component{Container: c, part: h.partNamed(Registry), ByUse: true})
+			}
+		}
+	}
+}
+
+func acceptsTokens(list *framework.ResourceList, c kube.Container) bool {
+	return slices.ContainsFunc(c.Delivered(list), func(d kube.Delivered) bool {
+		if !strings.Contains(d.Value.Text, TokenIssuer) {
+			return false
+		}
+		embedded, err := krm.Embed(yaml.NewRNode(krm.Map("text", d.Value.Text)), "text")
+		return err == nil && embedded.Text("auth", "token", "issuer") == TokenIssuer
+	})
 }
 
 // bySoleName adds a part that nothing else shows, where the container of one pod

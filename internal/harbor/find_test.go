@@ -70,6 +70,11 @@ func TestFindAll(t *testing.T) {
 			[]string{"1 1.2: ui=ui registry=registry"}},
 		"nginx by what it passes on": {workload("ui", "harbor-ui:v1.2.0", "") + service("front", "ui") + nginx("http://front"), []string{"1 1.2: ui=ui nginx=nginx"}},
 		"a stranger's nginx":         {workload("ui", "harbor-ui:v1.2.0", "") + service("front", "ui") + nginx("http://blog"), []string{"1 1.2: ui=ui"}},
+		"registry by its config": {workload("ui", "harbor-ui:v1.2.0", "") +
+			strings.Replace(workload("store", "mirror/distribution:2", ", volumeMounts: [{name: c, mountPath: /etc/d}]"), "spec: {containers",
+				"spec: {volumes: [{name: c, configMap: {name: c}}], containers", 1) +
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {config.yml: 'auth: {token: {issuer: harbor-token-issuer}}'}\n---\n",
+			[]string{"1 1.2: ui=ui registry=store"}},
 		"two that could be the registry": {workload("ui", "harbor-ui:v1.2.0", "") + workload("registry", "mirror/my-registry:2", "") +
 			strings.Replace(workload("registry", "other-registry", ""), "name: registry", "name: registry2", 1), []string{"1 1.2: ui=ui"}},
 		"two namespaces": {inNamespace("a", harbor) + inNamespace("b", harbor), []string{
