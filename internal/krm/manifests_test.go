@@ -1,8 +1,11 @@
 package krm
 
 import (
+	"cmp"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/golden"
 )
@@ -43,4 +46,54 @@ func editEach(t *testing.T, in string) {
 			t.Errorf("%s: %d findings, %d lines are added and %d removed", Name(obj.RNode), len(o.Findings), added, removed)
 		}
 	}
+}
+
+// TestEditsOfTexts changes a line of a text behind |: the others stay as they are,
+// also where the encoder would write the text in another way.
+func TestEditsOfTexts(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":                   "|\n    one\n    old\n    two\n",
+		"blank at the end":        "|\n    one  \n    old\n    two\t\n",
+		"indicators":              "|2-   # why\n    one\n    old\n",
+		"blank lines":             "|+\n    one\n   \n    old\n\n\n",
+		"first line":              "|\n    old \n",
+		"no line break at end":    "|\n    one \n    old",
+		"CR LF":                   "|\r\n    one \r\n    old\r\n",
+		"another line after":      "|\n    one \n    old\n    ---\n  other: x\n",
+		"tabs":                    "|\n    one\n    \told\n",
+		"deeper than the key":     "|\n        one \n          old\n",
+		"comments and CR LF":      "|\r\n    old\r\n  # Why.\r\n  other: x\r\n",
+		"a comment, not indented": "|\n    old \n# Why.\n  other: x\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  text: " + text
+			if strings.Contains(text, "\r") {
+				in = strings.ReplaceAll(strings.ReplaceAll(in, "\r", ""), "\n", "\r\n")
+			}
+			from, to := textOf(t, in), textOf(t, in)
+			value := valueOf(valueOf(to, "data"), "text")
+			value.Value = strings.Replace(value.Value, "old", "new", 1)
+			want := strings.Replace(in, "old", "new", 1)
+			if out, ok := patch(in, from, to); !ok || out != want {
+				t.Errorf("understood: %v\n%s", ok, golden.Diff(t, want, out))
+			}
+			end := "\n"
+			if strings.Contains(text, "\r") {
+				end = "\r\n"
+			}
+			value.Value = strings.Replace(value.Value, "new", "new\nmore ", 1)
+			want = strings.Replace(want, "new", "new"+end+strings.Repeat(" ", cmp.Or(map[string]int{"deeper than the key": 8}[name], 4))+"more ", 1)
+			if out, ok := patch(in, from, to); !ok || out != want {
+				t.Errorf("understood: %v\n%s", ok, golden.Diff(t, want, out))
+			}
+		})
+	}
+}
+
+func textOf(t *testing.T, in string) *yaml.Node {
+	docs, err := ReadYAML([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docs[0].Content[0]
 }

@@ -7,8 +7,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// scalar replaces a scalar that is written on one line by another such one.
+// scalar replaces a scalar that is written on one line by another such one, or
+// lines of a text.
 func (p *patcher) scalar(from, to *yaml.Node, inFlow bool) bool {
+	if from.Style&to.Style&yaml.LiteralStyle != 0 {
+		return p.literal(from, to)
+	}
 	at := p.offset(from.Line, from.Column)
 	if at < 0 || from.Anchor != "" {
 		return false
@@ -21,6 +25,54 @@ func (p *patcher) scalar(from, to *yaml.Node, inFlow bool) bool {
 	p.add(at, at+len(old), written)
 	return written != "" && !strings.ContainsAny(written, breaks)
 }
+
+// literal changes lines of a text behind |, which the encoder would put in quotes
+// where one of them has a blank at its end. It is false where more changes than
+// lines: the indentation that the parser sees, or the line breaks at the end.
+func (p *patcher) literal(from, to *yaml.Node) bool {
+	old, lines := strings.Split(from.Value, "\n"), strings.Split(to.Value, "\n")
+	indent, ok := p.indentOf(from.Line, old)
+	if !ok || endBreaks(from.Value) != endBreaks(to.Value) || old[0] != lines[0] && strings.TrimLeft(lines[0], " \t") != lines[0] ||
+		old[0] == "" || lines[0] == "" || strings.ContainsAny(to.Value, breaks[1:]) {
+		return false
+	}
+	first, both := 0, min(len(old), len(lines))
+	for first < both && old[first] == lines[first] {
+		first++
+	}
+	last := 0
+	for last < both-first && old[len(old)-1-last] == lines[len(lines)-1-last] {
+		last++
+	}
+	var text strings.Builder
+	for _, line := range lines[first : len(lines)-last] {
+		if line != "" {
+			text.WriteString(indent + line)
+		}
+		text.WriteString(p.eol)
+	}
+	start, end := p.start(from.Line+first), p.start(from.Line+len(old)-last)
+	if end == len(p.text) && strings.TrimRight(p.text, breaks) == p.text { // it ends without a line break
+		p.add(start, end, strings.TrimSuffix(text.String(), p.eol))
+	} else {
+		p.add(start, end, text.String())
+	}
+	return true
+}
+
+// indentOf is what stands before each line of a text whose source begins at a
+// line, false where the source is not these lines.
+func (p *patcher) indentOf(at int, text []string) (string, bool) {
+	source := strings.TrimRight(p.line(at), breaks)
+	indent, ok := strings.CutSuffix(source, text[0])
+	for i, line := range text {
+		source := strings.TrimRight(p.line(at+i), breaks)
+		ok = ok && (source == indent+line || line == "" && (i == len(text)-1 || strings.TrimLeft(source, " ") == ""))
+	}
+	return indent, ok && strings.TrimLeft(indent, " ") == ""
+}
+
+func endBreaks(text string) int { return len(text) - len(strings.TrimRight(text, "\n")) }
 
 // onOneLine is a scalar as text, "" when it needs several lines.
 func onOneLine(node *yaml.Node, inFlow bool) string {

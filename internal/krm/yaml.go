@@ -102,7 +102,7 @@ func (s *segment) parse() error {
 	doc := readJSON(s.text)
 	if doc == nil {
 		doc = &yaml.Node{}
-		switch err := yaml.NewDecoder(strings.NewReader(s.text)).Decode(doc); {
+		switch err := yaml.NewDecoder(strings.NewReader(withLF(s.text))).Decode(doc); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -116,6 +116,15 @@ func (s *segment) parse() error {
 		s.node = doc
 	}
 	return nil
+}
+
+// withLF writes CR LF as LF: the parser takes a comment for one below what stands
+// above it where a line ends in CR LF. Values and places of nodes stay the same.
+func withLF(text string) string {
+	if lf := strings.ReplaceAll(text, "\r\n", "\n"); !strings.Contains(lf, "\r") {
+		return lf
+	}
+	return text
 }
 
 var lineOfError = regexp.MustCompile(`^line (\d+): `)
