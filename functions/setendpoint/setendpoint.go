@@ -20,6 +20,7 @@ package setendpoint
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -84,7 +85,7 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkNodePort(h.Entry(), address); err != nil {
+	if err := s.checkPort(h.Entry(), address); err != nil {
 		return err
 	}
 	exposure := harbor.Exposure{Endpoint: address, Behind: s.Behind}
@@ -98,31 +99,74 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	return err
 }
 
-// checkNodePort compares the port of the URL with the node port, where clients
-// come in by it.
-func (s *SetEndpoint) checkNodePort(entry harbor.Entry, address harbor.Endpoint) error {
-	if s.Behind != "" || len(entry.Routes) > 0 {
+// checkPort compares the port of the URL with those by which clients come in.
+func (s *SetEndpoint) checkPort(entry harbor.Entry, address harbor.Endpoint) error {
+	if s.Behind != "" {
 		return nil
 	}
 	service, err := entry.Service()
-	if err != nil || service == nil || krm.Text(service, "spec", "type") != "NodePort" {
-		return nil // reached in another way
+	if err != nil {
+		return nil // which one clients come in by is not known
 	}
-	var ports []string
-	for _, n := range krm.Elements(service, "spec", "ports") {
-		if port := krm.Text(yaml.NewRNode(n), "nodePort"); port == address.PortNumber() {
-			return nil
-		} else if port != "" {
-			ports = append(ports, port)
+	what, open, ports := service, "node port", clientPorts(service)
+	switch {
+	case len(entry.Routes) > 0:
+		if slices.ContainsFunc(entry.Routes, func(r harbor.Route) bool { return r.GetKind() != "Ingress" }) {
+			return nil // a Gateway has any port
+		}
+		what, open, ports = entry.Routes[0].RNode, "port", append([]string{"80", "443"}, ports...)
+	case service == nil:
+		return nil
+	case balanced(service):
+		open = "port"
+		if address.Scheme == "https" && !slices.Contains(ports, "443") {
+			ports = append(ports, "443") // which nginx ends TLS on
 		}
 	}
-	if len(ports) == 0 {
+	if len(ports) == 0 || slices.Contains(ports, address.PortNumber()) {
 		return nil // Kubernetes chooses one
 	}
-	onNode := address
-	onNode.Port = ports[0]
+	reached := address
+	if reached.Port = ports[0]; what != service && address.Scheme == "https" {
+		reached.Port = "443"
+	}
+	if reached.OwnPort() {
+		reached.Port = ""
+	}
+	leads := krm.Name(what)
+	if open == "node port" {
+		leads = "the nodes"
+	}
 	return krm.FieldErrorf("url",
-		"%s has port %s, but %s is reached on node port %s: docker login would follow a token realm that nobody answers "+
-			"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to the nodes",
-		s.URL, address.PortNumber(), krm.Name(service), strings.Join(ports, ", "), onNode, s.URL)
+		"%s has port %s, but %s is reached on %s %s: docker login would follow a token realm that nobody answers "+
+			"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to %s",
+		s.URL, address.PortNumber(), krm.Name(what), open, strings.Join(ports, ", "), reached, s.URL, leads)
+}
+
+// clientPorts are the ports of a Service outside of the cluster, as far as they
+// are known.
+func clientPorts(service *yaml.RNode) []string {
+	var ports []string
+	add := func(field string) {
+		for _, n := range krm.Elements(service, "spec", "ports") {
+			if port := krm.Text(yaml.NewRNode(n), field); port != "" {
+				ports = append(ports, port)
+			}
+		}
+	}
+	if service == nil {
+		return nil
+	}
+	if balanced(service) {
+		add("port")
+	}
+	if kind := krm.Text(service, "spec", "type"); kind == "NodePort" || kind == "LoadBalancer" {
+		add("nodePort")
+	}
+	return ports
+}
+
+// balanced says whether clients reach the ports of a Service as it lists them.
+func balanced(service *yaml.RNode) bool {
+	return krm.Text(service, "spec", "type") == "LoadBalancer" || len(krm.Elements(service, "spec", "externalIPs")) > 0
 }

@@ -2,6 +2,7 @@ package harbor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -187,6 +188,9 @@ func (p *proxy) openContainer(port string) error {
 }
 
 func (p *proxy) openService(s *yaml.RNode, targets []string) error {
+	if err := p.turnPort(s, targets); err != nil {
+		return err
+	}
 	i := -1
 	for _, target := range targets {
 		if i < 0 {
@@ -200,6 +204,20 @@ func (p *proxy) openService(s *yaml.RNode, targets []string) error {
 		}
 	}
 	return p.moveNodePort(s, i)
+}
+
+// turnPort makes the Service's port of the address lead to TLS, where it led to
+// plain HTTP, which would send clients to the address again and again.
+func (p *proxy) turnPort(s *yaml.RNode, targets []string) error {
+	ports := krm.Path{"spec", "ports"}
+	for i := range krm.Elements(s, ports...) {
+		if krm.Text(s, ports.Append(i, "port")...) != p.PortNumber() || slices.Contains(targets, targetOf(p.nginx.Workload, s, i)) {
+			continue
+		}
+		target, _ := strconv.Atoi(targets[0])
+		return krm.Set(p.h.list, s, target, ports.Append(i, "targetPort")...)
+	}
+	return nil
 }
 
 // addPort makes port 443 of a Service lead to TLS, and says which one it is. One
@@ -218,9 +236,15 @@ func (p *proxy) addPort(s *yaml.RNode, target string) (int, error) {
 			return n, err
 		}
 	}
-	port := krm.Map("name", "https", "port", 443)
+	name := "https"
+	for i := range n {
+		if krm.Text(s, ports.Append(i, "name")...) == name {
+			name = "https-443" // two of a name are no Service
+		}
+	}
+	port := krm.Map("name", name, "port", 443)
 	if targetPort != 443 {
-		port = krm.Map("name", "https", "port", 443, "targetPort", targetPort)
+		port = krm.Map("name", name, "port", 443, "targetPort", targetPort)
 	}
 	return n, krm.Set(p.h.list, s, port, ports.Append(n)...)
 }
