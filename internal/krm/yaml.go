@@ -147,6 +147,7 @@ func explain(err error, before int) string {
 var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '[^']*' referenced`)
 	quotedValue   = regexp.MustCompile("(?s)(cannot (?:unmarshal|decode) \\S+) `.*?` (into|as) ")
+	quotedNode    = regexp.MustCompile(`(invalid (?:map key|document separator)): .*`)
 	quotedKey     = regexp.MustCompile(`(mapping key) "(?:[^"\\]|\\.)*" (already)`)
 )
 
@@ -154,6 +155,7 @@ var (
 // may be a password. It says what an unknown anchor most often is.
 func WithoutText(message string) string {
 	message = unknownAnchor.ReplaceAllString(message, "there is an alias without its anchor: a value that begins with * has to be in quotes")
+	message = quotedNode.ReplaceAllString(message, "$1")
 	message = quotedKey.ReplaceAllString(message, "$1 $2")
 	return quotedValue.ReplaceAllString(message, "$1 $2 ")
 }

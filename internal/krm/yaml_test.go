@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
@@ -165,6 +166,7 @@ func TestWithoutText(t *testing.T) {
 	for _, text := range []string{
 		"a: *hunter2", "a: hunter2", "a: hunter2 and much more than the library shows", "b: hunter2", "a: {hunter2: 1}", "a: 1\nhunter2: 1\nhunter2: 2",
 		"a: !!int hunter2", "a: !!float hunter2", "b: {x: hunter2, y: 'hunter2`'}", "a: h`hunter2",
+		"? [hunter2]\n: 1", "a: {{hunter2}}",
 	} {
 		var loose any
 		found := false
@@ -180,6 +182,17 @@ func TestWithoutText(t *testing.T) {
 		if !found {
 			t.Errorf("%q is no error", text)
 		}
+	}
+}
+
+// TestWithoutTextOfKustomize takes out what kustomize quotes of a line.
+func TestWithoutTextOfKustomize(t *testing.T) {
+	_, err := kio.FromBytes([]byte("a: b\n--- hunter2\n"))
+	if err == nil {
+		t.Fatal("is no error")
+	}
+	if message := WithoutText(err.Error()); strings.Contains(message, "hunter2") {
+		t.Error(message)
 	}
 }
 
