@@ -46,7 +46,7 @@ func hostPattern(service *yaml.RNode, names []string, far bool) *regexp.Regexp {
 	for _, name := range names {
 		quoted = append(quoted, regexp.QuoteMeta(name))
 	}
-	inNamespace := `\.[a-z0-9-]+\.svc[a-z0-9.-]*`
+	inNamespace := `\.(?:[a-z0-9-]+\.svc[a-z0-9.-]*|default)` // mysql.lan may be any host
 	if namespace := service.GetNamespace(); namespace != "" {
 		inNamespace = `\.` + regexp.QuoteMeta(namespace) + `(?:\.svc[a-z0-9.-]*)?`
 	}

@@ -400,13 +400,20 @@ func TestCallers(t *testing.T) {
 		{"n", "containers: [{env: [{name: MYSQL_HOST, value: my.mysql}]}]", false},
 		{"n", "containers: [{env: [{name: DATABASE_TYPE, value: mysql}]}]", false},
 		{"n", "containers: [{env: [{name: DB_URL, value: 'mysql://other:3306/db'}]}]", false},
+		{"", "containers: [{env: [{name: X, value: 'mysql://user:a@mysql.default/db'}]}]", true},
+		{"", "containers: [{env: [{name: X, value: mysql.n.svc}]}]", true},
+		{"", "containers: [{env: [{name: MYSQL_HOST, value: mysql.lan}]}]", false},
 		{"n", "containers: [{args: [--datadir=/var/lib/mysql, mysql]}]", false},
 		{"n", "containers: [{name: mysql, image: mysql, volumeMounts: [{name: v, mountPath: /var/lib/mysql}]}]", false},
 		{"n", "volumes: [{name: v, configMap: {name: c, items: [{key: other, path: p}]}}]", false},
 		{"n", "containers: [{env: [{name: X, valueFrom: {configMapKeyRef: {name: c, key: db}}}]}]", false},
 	} {
+		in := "n"
+		if c.namespace == "" {
+			in = "" // as in manifests that kubectl --namespace applies
+		}
 		list := items(t,
-			"apiVersion: v1\nkind: Service\nmetadata: {name: mysql, namespace: n, annotations: {internal.config.kubernetes.io/previousNames: earlier}}\n",
+			"apiVersion: v1\nkind: Service\nmetadata: {name: mysql, namespace: "+in+", annotations: {internal.config.kubernetes.io/previousNames: earlier}}\n",
 			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\ndata: {db: mysql, file: \"a: b\\n  host: mysql\\n\", other: \"driver: mysql\"}\n",
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: n}\ndata: {dsn: cm9vdEBteXNxbDozMzA2}\n", // root@mysql:3306
 			"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: "+c.namespace+"}\nspec: {"+c.spec+"}\n")
