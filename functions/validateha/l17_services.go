@@ -33,7 +33,7 @@ var services = Rule{
 	},
 }
 
-// calls are the addresses that the part uses, but for those that are not to be
+// calls are the addresses that the part calls others by, but for those that are not to be
 // shown.
 func (c *part) calls() []harbor.Address {
 	all := c.Addresses(c.env)

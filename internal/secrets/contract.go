@@ -16,23 +16,20 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// Keys of the Secrets: the contract with move-secrets and use-cephfs.
+// Keys of the Secrets that this package treats apart. All keys of Harbor's own are in
+// the table of the model; those of CephFS are the contract with use-cephfs.
 const (
-	UISecret         = "UI_SECRET"
-	JobserviceSecret = "JOBSERVICE_SECRET"
-	SecretKey        = "SECRET_KEY"
-	HTTPSecret       = "HTTP_SECRET"
-	AdminPassword    = "HARBOR_ADMIN_PASSWORD"
-	LDAPPassword     = "LDAP_SEARCH_PWD"
-	EmailPassword    = "EMAIL_PWD"
-	TokenKey         = "private_key.pem"
-	TokenCert        = "root.crt"
-	HTTPSKey         = "https.key"
-	HTTPSCert        = "https.crt"
-	Password         = "password" // of Database and Redis
-	CephFSUserID     = "userID"   // both of the CSI driver
-	CephFSUserKey    = "userKey"
-	CephFSKey        = "key" // in-tree
+	UISecret      = "UI_SECRET"
+	SecretKey     = "SECRET_KEY"
+	AdminPassword = "HARBOR_ADMIN_PASSWORD"
+	TokenKey      = "private_key.pem"
+	TokenCert     = "root.crt"
+	HTTPSKey      = "https.key"
+	HTTPSCert     = "https.crt"
+	Password      = harbor.SecretPassword // of Database and Redis
+	CephFSUserID  = "userID"              // both of the CSI driver
+	CephFSUserKey = "userKey"
+	CephFSKey     = "key" // in-tree
 )
 
 // spec says what a Secret holds.
@@ -73,7 +70,7 @@ func (n Names) specs() []spec {
 // forms say how values of each form are made and what is wrong with one.
 var forms = map[harbor.SecretForm]key{
 	harbor.Cookie:           {random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
-	harbor.AESKey:           {random: letters(16), rules: []rule{exactly16, oneLine, noSpace, unknown}},
+	harbor.AESKey:           {random: letters(harbor.SecretKeySize), rules: []rule{exactSize, oneLine, noSpace, unknown}},
 	harbor.YAMLText:         {random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
 	harbor.AdminPassword:    {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
 	harbor.OptionalPassword: {random: empty, rules: []rule{oneLine, noSpace}},
@@ -183,11 +180,11 @@ var (
 
 	// The key of AES that the ui, the adminserver and the jobservice encrypt
 	// passwords with (Harbor v1.2.0, make/prepare: get_secret_key).
-	exactly16 = rule{framework.Error, func(v string) string {
-		if len(v) == 16 {
+	exactSize = rule{framework.Error, func(v string) string {
+		if len(v) == harbor.SecretKeySize {
 			return ""
 		}
-		message := fmt.Sprintf("has %d characters, want 16", len(v))
+		message := fmt.Sprintf("has %d characters, want %d", len(v), harbor.SecretKeySize)
 		if strings.HasSuffix(v, "\n") {
 			message += " (a line break at the end counts)"
 		}

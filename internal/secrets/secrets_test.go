@@ -24,6 +24,14 @@ import (
 	"krmfn.dev/harbor/internal/harbor"
 )
 
+// Keys of the Secrets: what users have in their clusters.
+const (
+	JobserviceSecret = "JOBSERVICE_SECRET"
+	HTTPSecret       = "HTTP_SECRET"
+	LDAPPassword     = "LDAP_SEARCH_PWD"
+	EmailPassword    = "EMAIL_PWD"
+)
+
 var (
 	names = Names{Harbor: "harbor-secrets", CephFS: "csi-cephfs-secret", CephFSNamespace: "ceph-csi"}
 	now   = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
