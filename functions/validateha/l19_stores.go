@@ -38,15 +38,18 @@ var plainServers = []string{"redis", "valkey", "mysql", "mariadb", "percona", "p
 // arguments, configuration, sidecars and labels.
 var replicates = []string{"replica", "slave", "sentinel", "cluster", "master", "primary", "galera", "wsrep",
 	"patroni", "repmgr", "pgpool", "stolon",
-	"orchestrator", "xtrabackup", "spilo", "operator", "raft", "haproxy", "proxysql", "twemproxy"}
+	"orchestrator", "xtrabackup", "spilo", "operator", "raft", "haproxy", "proxysql", "twemproxy", "maxscale", "router", "bouncer"}
 
 func checkStores(p *pass, c *part) {
 	s := p.replicas(c)
 	onOneDirectory := c.Name() == harbor.MySQL && !c.ByUse // L12 says so
-	if !s.several() || onOneDirectory || len(c.services) == 0 || !isPlain(c) {
+	if !s.several() || onOneDirectory || len(c.services) == 0 || shows(c) {
 		return
 	}
 	say := p.error
+	if !isPlain(c) {
+		say = p.warn // what the image does is not known
+	}
 	if slices.ContainsFunc(c.sources, func(s kube.Source) bool { return s.Object == nil && s.Kind != "PersistentVolumeClaim" }) {
 		say = p.warn // its configuration may say more
 	}
@@ -58,10 +61,10 @@ func checkStores(p *pass, c *part) {
 	}
 }
 
-// isPlain says whether a part is a plain server: nothing tells of replication.
+// isPlain says whether the image of a part is one of a plain server.
 func isPlain(c *part) bool {
 	name, _, _ := c.SplitImage()
-	return slices.ContainsFunc(plainServers, func(word string) bool { return strings.Contains(name, word) }) && !shows(c)
+	return slices.ContainsFunc(plainServers, func(word string) bool { return strings.Contains(name, word) })
 }
 
 // shows says whether something in the workload, or in what its pods read, tells of

@@ -617,6 +617,7 @@ var mutations = []mutation{
 	{"registry that is not recognised", "L18", e, both(set("Workload", "registry-rc", "example.com/store:1", inPod("image")...), set("Workload", "registry-rc", "store", inPod("name")...), drop("Service", "registry"), inConfig("issuer: harbor-token-issuer", "issuer: store"))},
 
 	{"three Redis behind one Service", "L19", e, both(add(server("redis", "redis:7", 6379)), give("ui", "_REDIS_URL", "redis:6379,100,,11"))},
+	{"three stores of an unknown image behind one Service", "L19", w, both(add(server("cache", "corp/store:1", 6379)), give("ui", "_REDIS_URL", "cache:6379,100,,11"))},
 	{"three MySQL behind one Service", "L19", e, both(add(server("mysql", "mysql:5.7", 3306)), set("ConfigMap", "harbor-adminserver-config", "mysql.", "data", "MYSQL_HOST"))},
 }
 

@@ -208,7 +208,7 @@ func generationOf(group []pod) layout {
 func (h *Harbor) byUse(pods []pod) {
 	for _, call := range h.Calls {
 		for _, c := range h.Of(call.Of) {
-			if len(h.Of(call.To[0])) > 0 {
+			if part := h.partNamed(call.To[0]); !part.Stateful && len(h.Of(part.Name)) > 0 {
 				continue
 			}
 			address, _ := call.address(c, c.Environment(h.list))

@@ -62,6 +62,9 @@ func TestFindAll(t *testing.T) {
 			service("store", "images") + workload("images", "mirror/distribution:2", ""), []string{"1 1.2: adminserver=adminserver registry=images"}},
 		"database by the address": {workload("adminserver", "harbor-adminserver:v1.2.0", variable("MYSQL_HOST", "db.default.svc.cluster.local.")) +
 			service("db", "m") + workload("m", "percona:5.7", ""), []string{"1 1.2: adminserver=adminserver mysql=m"}},
+		"database by the address beside Harbor's own": {workload("adminserver", "harbor-adminserver:v1.2.0", variable("MYSQL_HOST", "db")) +
+			workload("old", "harbor-db:v1.2.0", "") + service("db", "m") + workload("m", "corp/store:1", ""),
+			[]string{"1 1.2: adminserver=adminserver mysql=old mysql=m"}},
 		"redis by the address": {workload("ui", "harbor-ui:v1.2.0", variable("_REDIS_URL", "cache:6379,100,,11")) + service("cache", "r") +
 			workload("r", "redis:7", ""), []string{"1 1.2: ui=ui redis=r"}},
 		"an address outside": {workload("adminserver", "harbor-adminserver:v1.2.0", variable("MYSQL_HOST", "db.example.com")) +

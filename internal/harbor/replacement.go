@@ -84,11 +84,10 @@ func (r *Replacement) find(c Component, s Setting, hosts []string) {
 	}
 }
 
-// serviceOf finds the Service that a component means by a host name. Where the
-// namespace is not known, name.domain may be any host.
+// serviceOf finds the Service that a component means by a host name. Where its
+// namespace is not known, name.namespace may be any other one, or a host.
 func serviceOf(list *framework.ResourceList, c Component, host string) *yaml.RNode {
-	_, namespace, qualified, _ := kube.ServiceName(host)
-	if c.GetNamespace() == "" && namespace != "" && !qualified {
+	if _, namespace, _, _ := kube.ServiceName(host); c.GetNamespace() == "" && namespace != "" {
 		return nil
 	}
 	return kube.ServiceOf(list, c.GetNamespace(), host)

@@ -23,7 +23,7 @@ func Callers(list *framework.ResourceList, service *yaml.RNode) []Workload {
 		if w.GetNamespace() != service.GetNamespace() {
 			pattern = far
 		}
-		return !w.says(pattern) && !slices.ContainsFunc(holders, func(h holder) bool { return w.reads(h, pattern) })
+		return !w.says(pattern, names) && !slices.ContainsFunc(holders, func(h holder) bool { return w.reads(h, pattern) })
 	})
 }
 
@@ -89,8 +89,9 @@ func holding(list *framework.ResourceList, names []string) []holder {
 	return all
 }
 
-// says whether the workload's own text names the host.
-func (w Workload) says(pattern *regexp.Regexp) bool {
+// says whether the workload's own text names the host: by one of its names alone
+// in an argument, which may be a host, by the pattern elsewhere.
+func (w Workload) says(pattern *regexp.Regexp, names []string) bool {
 	for _, c := range w.Containers() {
 		var words []string
 		for _, field := range []string{"command", "args"} {
@@ -98,7 +99,7 @@ func (w Workload) says(pattern *regexp.Regexp) bool {
 				words = append(words, n.Value)
 			}
 		}
-		if len(words) > 0 && pattern.MatchString(strings.Join(words, " ")) {
+		if len(words) > 0 && pattern.MatchString(strings.Join(words, " ")) || flagged(words, names) {
 			return true
 		}
 		for _, n := range krm.Elements(c.RNode, c.Path.Append("env")...) {
@@ -119,4 +120,23 @@ func (w Workload) reads(h holder, pattern *regexp.Regexp) bool {
 		return !found
 	})
 	return found
+}
+
+// noHost are words in flags whose value is no host: --user=mysql, --type mysql.
+var noHost = []string{"user", "type", "driver", "kind", "engine", "dialect", "group", "name"}
+
+// flagged says whether a flag has one of the names as its value, in one word or in
+// two: --db=mysql, --db mysql.
+func flagged(words, names []string) bool {
+	for i, word := range words {
+		flag, value, whole := strings.Cut(word, "=")
+		if !whole && i > 0 {
+			flag, value = words[i-1], word
+		}
+		isFlag := strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=")
+		if isFlag && slices.Contains(names, value) && !slices.ContainsFunc(noHost, func(w string) bool { return strings.Contains(flag, w) }) {
+			return true
+		}
+	}
+	return false
 }
