@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/golden"
+	"krmfn.dev/harbor/internal/krm"
 )
 
 var (
@@ -42,4 +44,32 @@ func TestGoldenReadme(t *testing.T) {
 		t.Errorf("README.md shows %d files, want 4", shown)
 	}
 	golden.Compare(t, path, text)
+}
+
+// TestReadmeReleases holds the table of releases in README.md against what the
+// functions say when they meet such a Harbor. harbor-ha says what its sections say.
+func TestReadmeReleases(t *testing.T) {
+	readme := golden.Read(t, "../README.md")
+	for release, manifests := range map[string]string{
+		"1.2 to 1.5":  golden.Base(t),
+		"1.6 to 1.10": golden.Read(t, "../testdata/inject-redis/harbor-1.7/in.yaml"),
+		"2.x":         golden.Base2(t),
+	} {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(release) + ` \| .*$`).FindString(readme)
+		if row == "" {
+			t.Errorf("README.md does not say what works with Harbor %s", release)
+		}
+		for _, f := range functions.Catalog.Functions {
+			if f.Name == "harbor-ha" {
+				continue
+			}
+			config := golden.Read(t, filepath.Join("../testdata", f.Name, "example/config.yaml"))
+			out := functions.Catalog.RunFiles(f.Name, krm.File{Name: "config.yaml", Content: []byte(config)},
+				[]krm.File{{Name: krm.Stdin, Content: []byte(manifests)}})
+			refused := strings.Contains(out.Findings.Error(), "is known for Harbor")
+			if works := strings.Contains(row, "all functions") || strings.Contains(row, f.Name); works == refused {
+				t.Errorf("Harbor %s: README.md says of %s that it works: %v, which says\n%s", release, f.Name, works, out.Findings.Error())
+			}
+		}
+	}
 }

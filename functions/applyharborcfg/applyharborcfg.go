@@ -15,6 +15,8 @@
 // A password that comes from a Secret already is left there. Keys that an
 // installer needs and Kubernetes does not, and those of later Harbors, are
 // warnings.
+//
+// It is about Harbor 1.2 to 1.5, and refuses others.
 package applyharborcfg
 
 import (

@@ -4,6 +4,8 @@
 // leads to TLS where nginx ends it. The URL that Harbor tells its clients has to
 // carry the same port, or docker login follows a token realm that nobody answers
 // (harbor#1994, harbor#6319): set-endpoint sets it.
+//
+// It works with every Harbor that has an nginx, and with a Service that is named.
 package exposenodeport
 
 import (

@@ -12,6 +12,8 @@
 // of these images does a chown on the mount, which is read-only since Kubernetes
 // 1.9.4, and the registry never starts (harbor#4496, harbor#5568). Pinned, the
 // registry runs as the user of the image, root.
+//
+// It is about Harbor 1.2 to 1.5, and refuses others.
 package fixregistrymount
 
 import (

@@ -6,7 +6,12 @@
 //
 // A section that is left out is not run, one that is {} runs with its defaults;
 // validate is always run. All settings are checked before anything is edited,
-// and all that is wrong is reported at once.
+// and all that is wrong is reported at once. In a kustomize patch, null takes a
+// section away that the config has.
+//
+// Harbor 1.2 to 1.5 knows all sections. Of Harbor 2.x, replicas, cephFS, redis,
+// database and nodePort work, of 1.6 to 1.10 replicas, cephFS and nodePort; the
+// others are refused there.
 package harborha
 
 import (

@@ -1,7 +1,6 @@
 package harborha_test
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -102,34 +101,6 @@ func TestHTTPS(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestDocument runs each config of docs/https.md, on the base and on what the page
-// shows before it. With an Ingress there is no nginx.
-func TestDocument(t *testing.T) {
-	configs := 0
-	for section := range strings.SplitSeq(golden.Read(t, "../../docs/https.md"), "\n## ") {
-		in := golden.Base(t)
-		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(section, -1) {
-			if !strings.Contains(block[1], "kind: HarborHA") {
-				in = strings.Replace(in, golden.Read(t, "../../base/harbor-1.2/nginx.yaml"), block[1], 1)
-				continue
-			}
-			configs++
-			out, findings := run(t, "harbor-ha", block[1]+"  "+ignored+"\n", in)
-			for _, f := range findings {
-				if f.Tags["rule"] == "L13" {
-					t.Errorf("%s: %s", block[1], f.Message)
-				}
-			}
-			if !strings.Contains(out, "realm: https://hub.example.com") {
-				t.Errorf("%s: the registry names another address", block[1])
-			}
-		}
-	}
-	if configs != 3 {
-		t.Errorf("docs/https.md shows %d configs, want 3", configs)
 	}
 }
 

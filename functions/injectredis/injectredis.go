@@ -16,6 +16,8 @@
 // into the address when the pod starts; the registry reads it as it is. It stands
 // in no ConfigMap (harbor-helm#2136, harbor-helm#2235). Sentinels must not want a
 // password of their own: Harbor has no place for it (harbor#14757).
+//
+// It knows Harbor 1.2 to 1.5 and 2.x, and refuses others.
 package injectredis
 
 import (

@@ -23,6 +23,8 @@
 // The jobservice also gets the file /etc/jobservice/key, which upstream's
 // manifests forgot and without which no replication to a registry with a
 // password works (Harbor v1.2.0, src/jobservice).
+//
+// It knows Harbor 1.2 to 1.5, and refuses others.
 package movesecrets
 
 import (

@@ -16,6 +16,8 @@
 //
 // Where the Service in front of nginx has a node port, the URL has to carry it,
 // unless something is in front.
+//
+// It knows Harbor 1.2 to 1.5, and refuses others.
 package setendpoint
 
 import (

@@ -15,6 +15,8 @@
 // The source of a volume and the spec of a claim cannot be changed on a live
 // cluster: there, name gives both a new name, which every pod template follows,
 // and the data has to be copied.
+//
+// Claims are told by name: it works with every Harbor.
 package usecephfs
 
 import (

@@ -1,6 +1,7 @@
 // Package useexternaldatabase makes Harbor use a database outside of its manifests, and takes the one inside away.
 //
-// Harbor 1.x uses MySQL, 2.x PostgreSQL; of 2.x the core and the exporter are told.
+// Harbor 1.2 to 1.5 uses MySQL, 2.x PostgreSQL; of 2.x the core and the exporter are told. Others
+// are refused.
 //
 // The adminserver of 1.x reads the connection from its environment and hands it to the
 // others. It keeps its settings in a file of its own once it has started, and

@@ -12,9 +12,9 @@
 // what to check. Secrets that are among the resources are looked at, also those
 // marked config.kubernetes.io/local-config; their values are never shown.
 //
-// Rules of Harbor 1.x are for 1.x only; those on storage, references, scheduling,
-// the address, missing parts, databases and Redis are for Harbor 2.x as well. A
-// finding that a section of HarborHA sets right ends with what to write there.
+// All rules look at Harbor 1.2 to 1.5. The general ones, on storage, references,
+// scheduling, node ports, addresses, missing parts and several stores of one Harbor,
+// look at every Harbor, and L18 warns which do not look at one. A finding that a section of HarborHA sets right ends with what to write there.
 package validateha
 
 import (

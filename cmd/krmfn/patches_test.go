@@ -1,0 +1,121 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"krmfn.dev/harbor/internal/golden"
+)
+
+// patched renders an overlay on ours, with a patch of its function config and the
+// files that stand beside it: harbor.cfg in place of ours, and resources.
+func patched(t *testing.T, overlay, patch string, files map[string]string) (stdout, stderr string, exit int) {
+	t.Helper()
+	copyRepository(t)
+	resources := "resources:\n- ../../base/harbor-1.2\n"
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join("overlays/mine", name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".yaml") {
+			resources += "- " + name + "\n"
+		}
+	}
+	if files["harbor.cfg"] != "" {
+		resources += "configMapGenerator:\n- name: harbor-cfg\n  files: [harbor.cfg]\n" +
+			"  options: {annotations: {config.kubernetes.io/local-config: 'true'}}\n"
+	} else {
+		resources += "- ../harbor-cfg\n"
+	}
+	if err := os.Mkdir("overlays/mine/functions", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"kustomization.yaml":           resources + "transformers: [functions]\n",
+		"functions/kustomization.yaml": "resources: [../../" + overlay + "/functions]\npatches: [{path: harbor-ha.yaml}]\n",
+		"functions/harbor-ha.yaml":     patch,
+	} {
+		if err := os.WriteFile(filepath.Join("overlays/mine", name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return krmfn("", "render", "overlays/mine")
+}
+
+// block is what a page shows: its language and text.
+var block = regexp.MustCompile("(?s)```(yaml|ini)\n(.*?)```")
+
+// TestHTTPSDocument renders an overlay with each patch that docs/https.md shows,
+// and with the harbor.cfg or the object that the page shows before it.
+func TestHTTPSDocument(t *testing.T) {
+	patches := 0
+	for section := range strings.SplitSeq(golden.Read(t, filepath.Join(root, "docs/https.md")), "\n## ") {
+		files := map[string]string{}
+		for _, b := range block.FindAllStringSubmatch(section, -1) {
+			switch {
+			case b[1] == "ini":
+				files["harbor.cfg"] = b[2]
+				continue
+			case !strings.Contains(b[2], "kind: HarborHA"):
+				files["more.yaml"] = b[2]
+				continue
+			}
+			patches++
+			for _, overlay := range []string{"harbor-1.2-ha", "example-production"} {
+				t.Run(overlay, func(t *testing.T) {
+					checkHTTPS(t, overlay, b[2], files)
+				})
+			}
+		}
+	}
+	if patches != 4 {
+		t.Errorf("docs/https.md shows %d patches, want 4", patches)
+	}
+}
+
+// checkHTTPS wants the address of docs/https.md, nothing said against it, and a node
+// port where the patch has one.
+func checkHTTPS(t *testing.T, overlay, patch string, files map[string]string) {
+	out, said, exit := patched(t, overlay, patch, files)
+	if exit != 0 || strings.Contains(said, "[L13]") {
+		t.Errorf("%s\nexit status %d: %s", patch, exit, said)
+	}
+	if !strings.Contains(out, "realm: https://hub.example.com") {
+		t.Errorf("%s: the registry names another address", patch)
+	}
+	if strings.Contains(out, "nodePort:") == strings.Contains(patch, "nodePort: null") {
+		t.Errorf("%s: node port\n%s", patch, out)
+	}
+	if strings.Contains(out, "listen 443 ssl") != strings.Contains(patch, "endpoint: null") && !strings.Contains(patch, "hub-tls") {
+		t.Errorf("%s: TLS at nginx", patch)
+	}
+}
+
+// TestReadmePatch renders an overlay with the patch of README.md that takes a section
+// away, and one without Redis, of which it says what happens.
+func TestReadmePatch(t *testing.T) {
+	patch := ""
+	for _, b := range block.FindAllStringSubmatch(golden.Read(t, filepath.Join(root, "README.md")), -1) {
+		if strings.Contains(b[2], ": null\n") {
+			patch += b[2]
+		}
+	}
+	before, _, _ := strings.Cut(patch, "spec:\n")
+	for _, overlay := range []string{"harbor-1.2-ha", "example-production"} {
+		t.Run(overlay, func(t *testing.T) {
+			out, said, exit := patched(t, overlay, patch, nil)
+			if exit != 0 || strings.Contains(out, "nodePort") || !strings.Contains(out, "EXT_ENDPOINT: https://hub.example.com\n") || strings.Contains(said, "[L13]") {
+				t.Errorf("exit status %d: %s", exit, said)
+			}
+		})
+		t.Run(overlay+" without Redis", func(t *testing.T) {
+			out, said, exit := patched(t, overlay, before+"spec:\n  redis: null\n", nil)
+			if exit != 1 || out != "" || !strings.Contains(said, "people are logged out at random; add redis.address to HarborHA [L07]\n") {
+				t.Errorf("exit status %d: %s", exit, said)
+			}
+		})
+	}
+}
