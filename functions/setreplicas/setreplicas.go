@@ -8,6 +8,8 @@
 // It refuses what cannot be more than one: a jobservice before Harbor 1.5, which
 // runs every unfinished job again when it starts (harbor#3747, harbor#4001), and
 // a database or Redis inside the cluster.
+//
+// It works with Harbor 1.2 to 2.x.
 package setreplicas
 
 import (

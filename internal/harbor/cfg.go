@@ -113,7 +113,7 @@ var cfgKeys = map[string]CfgKey{
 	"ldap_scope":      {Variable: "LDAP_SCOPE", check: oneOf("1", "2", "3")},
 	"ldap_timeout":    {Variable: "LDAP_TIMEOUT", check: isNumber(1, 3600)},
 
-	"customize_crt":     {Needless: "krmfn secrets makes the key for tokens, --from keeps one that is in use"},
+	"customize_crt":     {Needless: "krmfn secrets makes the key for tokens, or takes one over with --token-key"},
 	"secretkey_path":    {Needless: "krmfn secrets --harbor-cfg harbor.cfg takes the key over"},
 	"log_rotate_count":  {Needless: "the nodes rotate logs"},
 	"log_rotate_size":   {Needless: "the nodes rotate logs"},
