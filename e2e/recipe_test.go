@@ -11,7 +11,17 @@ import (
 // its line in the list are written by hand, and one make golden derives the rest.
 func TestRecipe(t *testing.T) {
 	need(t, "go", "make")
-	dir := t.TempDir()
+	tmp := t.TempDir()
+	dir := filepath.Join(tmp, "krmfn")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Manifests of other projects lie beside the repository, where they are at hand.
+	if shared, err := filepath.Abs("../../shared"); err != nil {
+		t.Fatal(err)
+	} else if err := os.Symlink(shared, filepath.Join(tmp, "shared")); err != nil {
+		t.Fatal(err)
+	}
 	write := func(file, content string) {
 		t.Helper()
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
