@@ -46,7 +46,7 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 		}
 		return nil
 	case 1:
-		return e.addHarbor(n, all[0])
+		return e.addHarbor(n, all[0], list)
 	}
 	var names []string
 	for _, h := range all {
@@ -56,7 +56,7 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 }
 
 // addHarbor takes over what the parts of a Harbor read.
-func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
+func (e *Existing) addHarbor(n Names, h *harbor.Harbor, list *framework.ResourceList) error {
 	if err := h.Needs("which secrets it reads", func(h *harbor.Harbor) bool { return len(h.Secrets) > 0 }); err != nil {
 		return err
 	}
@@ -64,6 +64,9 @@ func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
 	for _, v := range h.SecretValues() {
 		switch source := v.Value.Source; {
 		case !v.Read || v.Value.Broken || v.Component.Part().Stateful: // a server is told once, what the others say counts
+		case v.Value.Text == kube.Hidden && renamed(list, source) != nil:
+			obj := renamed(list, source)
+			e.take(n, v.SecretUse, krm.Text(obj, "data", source.Key), obj)
 		case strings.Contains(v.Value.Text, kube.Hidden):
 			e.Running.Lacks[n.nameOf(v.In)+"/"+v.Key] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
 		default:
@@ -74,6 +77,23 @@ func (e *Existing) addHarbor(n Names, h *harbor.Harbor) error {
 		}
 	}
 	return nil
+}
+
+// renamed is the one ConfigMap that a pod means by a name without the prefix or
+// suffix that it has: kustomize renames it, and changes no reference in a
+// ReplicationController. It is nil where there is none, or several.
+func renamed(list *framework.ResourceList, source kube.Source) *yaml.RNode {
+	var found []*yaml.RNode
+	for _, obj := range kube.OfKind(list, "ConfigMap") {
+		named := source.Kind == "ConfigMap" && source.Name != "" && strings.Contains(obj.GetName(), source.Name)
+		if named && krm.Lookup(obj, "data", source.Key) != nil {
+			found = append(found, obj)
+		}
+	}
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
 }
 
 // take adds a value that is in use. What upstream's manifests put in place of a

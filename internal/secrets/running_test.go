@@ -58,7 +58,9 @@ func TestRunning(t *testing.T) {
 		"Secret of another name":       secret,
 		"read from that Secret":        fromSecret.Replace(workloads) + secret,
 		"the workloads and ConfigMaps": workloads + "\n---\n" + configMaps,
-		"one workload":                 ofKinds(workloads, "ReplicationController") + "\n---\n" + configMaps,
+		"a prefix and a suffix that no reference follows": ofKinds(strings.ReplaceAll(strings.ReplaceAll(all, "name: prod-harbor-", "name: harbor-"),
+			"-config-7h5k2m", "-config"), "ReplicationController") + "\n---\n" + configMaps,
+		"one workload": ofKinds(workloads, "ReplicationController") + "\n---\n" + configMaps,
 	} {
 		made, found := mustMake(t, Request{Names: names, Existing: mustRead(t, text)})
 		if found.Failed() || made[0].Data[SecretKey] != usedKey {
