@@ -14,8 +14,9 @@
 // and https.key, or a Secret of type kubernetes.io/tls. Its Service gets port 443,
 // and the node port of the URL leads there.
 //
-// Where the Service in front of nginx has a node port, the URL has to carry it,
-// unless something is in front.
+// The URL has to have a port that something in the manifests has: the node port or
+// the port of a LoadBalancer in front of nginx, or 80 and 443 of an Ingress; any
+// port with behind.
 //
 // It knows Harbor 1.2 to 1.5, and refuses others.
 package setendpoint
