@@ -8,6 +8,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // outside are the kinds, apart from Ingress and HTTPRoute, that lead to Services
@@ -86,10 +87,10 @@ func waysIn(proxies []*part, routes []harbor.Route) []way {
 			balanced := kind == "LoadBalancer" || len(krm.Elements(s, "spec", "externalIPs")) > 0
 			for i := range krm.Elements(s, "spec", "ports") {
 				w := way{obj: s, what: krm.Name(s), scheme: speaks(n, s, i), cloud: kind == "LoadBalancer"}
-				if w.port = digits(s, "spec", "ports", i, "port"); balanced {
+				if w.port = kube.Digits(s, "spec", "ports", i, "port"); balanced {
 					all = append(all, w)
 				}
-				w.port, w.onNode, w.cloud = digits(s, "spec", "ports", i, "nodePort"), true, false
+				w.port, w.onNode, w.cloud = kube.Digits(s, "spec", "ports", i, "nodePort"), true, false
 				if w.port != "" && (kind == "NodePort" || kind == "LoadBalancer") {
 					all = append(all, w)
 				}
@@ -101,7 +102,7 @@ func waysIn(proxies []*part, routes []harbor.Route) []way {
 
 // speaks is what nginx speaks where a port of a Service leads to.
 func speaks(n *part, service *yaml.RNode, i int) string {
-	port := target(n.Workload, service, i)
+	port := n.TargetPort(service, i)
 	listens, tls := false, false
 	harbor.All(n.nginx.Directives, "listen", func(d harbor.Directive, _ []harbor.Directive) {
 		if d.ListenPort() == port {
@@ -246,7 +247,7 @@ func checkNoEntry(p *pass, n *part) {
 // couldServe says whether a Service has a port that nginx listens on.
 func couldServe(s *yaml.RNode, n *part) bool {
 	for i := range krm.Elements(s, "spec", "ports") {
-		if krm.Lookup(s, "spec", "selector") != nil && slices.Contains(n.ports, target(n.Workload, s, i)) {
+		if krm.Lookup(s, "spec", "selector") != nil && slices.Contains(n.ports, n.TargetPort(s, i)) {
 			return true
 		}
 	}

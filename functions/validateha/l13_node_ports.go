@@ -8,6 +8,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // checkNodePorts looks at the node ports of all Services of Harbor.
@@ -21,7 +22,7 @@ func checkNodePorts(p *pass) {
 }
 
 func checkNodePort(p *pass, s *yaml.RNode, at krm.Path, taken map[string]*yaml.RNode) {
-	text, path := digits(s, at.Append("nodePort")...), at.Append("nodePort")
+	text, path := kube.Digits(s, at.Append("nodePort")...), at.Append("nodePort")
 	if text == "" || text == "0" {
 		return
 	}

@@ -109,7 +109,7 @@ func checkBudget(p *pass, obj *yaml.RNode) {
 			continue
 		}
 		for _, field := range []string{"minAvailable", "maxUnavailable"} {
-			text := digits(obj, "spec", field)
+			text := kube.Digits(obj, "spec", field)
 			n, ok := scaled(text, s.n)
 			if ok && (field == "minAvailable" && n >= s.n || field == "maxUnavailable" && n == 0) {
 				p.warn(obj, krm.Path{"spec", field},

@@ -7,13 +7,14 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // checkServicePort looks for a port of the Service and where it leads to.
 func checkServicePort(p *pass, target *part, s *yaml.RNode, number, because string) {
 	ports := krm.Path{"spec", "ports"}
 	for i := range krm.Elements(s, ports...) {
-		if digits(s, ports.Append(i, "port")...) == number {
+		if kube.Digits(s, ports.Append(i, "port")...) == number {
 			checkTarget(p, target, s, i)
 			return
 		}
@@ -30,7 +31,7 @@ func checkTargets(p *pass, c *part, s *yaml.RNode) {
 
 func checkTarget(p *pass, c *part, s *yaml.RNode, i int) {
 	at := krm.Path{"spec", "ports", i, "targetPort"}
-	target := target(c.Workload, s, i)
+	target := c.TargetPort(s, i)
 	if target == "" {
 		p.error(s, at, "no container of %s has a port named %s", krm.Name(c.RNode), krm.Text(s, at...)).is(krm.Text(s, at...))
 		return

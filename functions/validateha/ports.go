@@ -4,33 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
-
-// target is the port of the container that a port of a Service leads to, "" for
-// a name that no container has.
-func target(w kube.Workload, s *yaml.RNode, i int) string {
-	text := digits(s, "spec", "ports", i, "targetPort")
-	switch {
-	case text == "":
-		return digits(s, "spec", "ports", i, "port")
-	case isPort(text):
-		return text
-	}
-	for _, c := range w.Containers() {
-		ports := c.Path.Append("ports")
-		for j := range krm.Elements(c.RNode, ports...) {
-			if krm.Text(c.RNode, ports.Append(j, "name")...) == text {
-				return digits(c.RNode, ports.Append(j, "containerPort")...)
-			}
-		}
-	}
-	return ""
-}
 
 // listens are the ports that a part listens on, none where that cannot be
 // known, as with other containers in its pod.

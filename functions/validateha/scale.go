@@ -3,7 +3,6 @@ package validateha
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -30,7 +29,7 @@ func (f *facts) scaleOf(w kube.Workload) scale {
 		return scale{eachNode: true, word: "replicas on all nodes", path: krm.Path{"kind"}, obj: w.RNode}
 	}
 	s := scale{n: 1, path: krm.Path{"spec", "replicas"}, obj: w.RNode}
-	if n, ok := integer(w.RNode, s.path...); ok {
+	if n, ok := kube.Integer(w.RNode, s.path...); ok {
 		s.n = n
 	}
 	s.word = plural(s.n, "replica")
@@ -43,7 +42,7 @@ func (f *facts) scaleOf(w kube.Workload) scale {
 			!kube.Called(w.RNode, w.GetNamespace(), krm.Text(obj, target.Append("name")...)) {
 			continue
 		}
-		if n, ok := integer(obj, "spec", "maxReplicas"); ok && n > s.n {
+		if n, ok := kube.Integer(obj, "spec", "maxReplicas"); ok && n > s.n {
 			s = scale{n: n, word: fmt.Sprintf("up to %d replicas", n), path: krm.Path{"spec", "maxReplicas"}, obj: obj}
 		}
 	}
@@ -74,35 +73,4 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
-}
-
-// digits is the text of a number, as 30002 of 0x7532, and of what is none as it is.
-func digits(obj *yaml.RNode, path ...any) string {
-	if n, ok := integer(obj, path...); ok {
-		return strconv.Itoa(n)
-	}
-	return krm.Text(obj, path...)
-}
-
-// integer reads a whole number as Kubernetes does: 3, 0x3, 0o3 and 3.0 are the
-// same. It is false where there is none.
-func integer(obj *yaml.RNode, path ...any) (int, bool) {
-	node := krm.Lookup(obj, path...)
-	if node == nil || node.Kind != yaml.ScalarNode {
-		return 0, false
-	}
-	var value any
-	if err := node.Decode(&value); err != nil {
-		return 0, false
-	}
-	switch v := value.(type) {
-	case int:
-		return v, true
-	case float64:
-		return int(v), v == float64(int(v))
-	case string:
-		n, err := strconv.Atoi(v)
-		return n, err == nil
-	}
-	return 0, false
 }

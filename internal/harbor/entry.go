@@ -113,29 +113,9 @@ func (h *Harbor) TLSPort(service *yaml.RNode) int {
 // component, -1 for none.
 func portTo(c Component, service *yaml.RNode, number string) int {
 	for i := range krm.Elements(service, "spec", "ports") {
-		if targetOf(c.Workload, service, i) == number {
+		if c.TargetPort(service, i) == number {
 			return i
 		}
 	}
 	return -1
-}
-
-// targetOf is the port of the pod that a port of a Service leads to, "" for a
-// name that no container has.
-func targetOf(w kube.Workload, s *yaml.RNode, i int) string {
-	text := krm.Text(s, "spec", "ports", i, "targetPort")
-	switch {
-	case text == "":
-		return krm.Text(s, "spec", "ports", i, "port")
-	case isPort(text):
-		return text
-	}
-	for _, c := range w.Containers() {
-		for _, n := range krm.Elements(c.RNode, c.Path.Append("ports")...) {
-			if port := yaml.NewRNode(n); krm.Text(port, "name") == text {
-				return krm.Text(port, "containerPort")
-			}
-		}
-	}
-	return ""
 }

@@ -211,7 +211,7 @@ func (p *proxy) openService(s *yaml.RNode, targets []string) error {
 func (p *proxy) turnPort(s *yaml.RNode, targets []string) error {
 	ports := krm.Path{"spec", "ports"}
 	for i := range krm.Elements(s, ports...) {
-		if krm.Text(s, ports.Append(i, "port")...) != p.PortNumber() || slices.Contains(targets, targetOf(p.nginx.Workload, s, i)) {
+		if krm.Text(s, ports.Append(i, "port")...) != p.PortNumber() || slices.Contains(targets, p.nginx.TargetPort(s, i)) {
 			continue
 		}
 		target, _ := strconv.Atoi(targets[0])

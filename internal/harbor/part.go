@@ -3,7 +3,6 @@ package harbor
 import (
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"krmfn.dev/harbor/internal/krm"
@@ -115,13 +114,13 @@ func (h *Harbor) warnLeftAlone(own string) {
 
 // stopped says whether it has 0 replicas.
 func (c Component) stopped() bool {
-	return c.Replicated() && krm.Text(c.RNode, "spec", "replicas") == "0"
+	return c.Replicas() == 0
 }
 
 // Replicas is the number of its pods: 1 where none is given, and for a DaemonSet,
 // of which nobody knows.
 func (c Component) Replicas() int {
-	if n, err := strconv.Atoi(krm.Text(c.RNode, "spec", "replicas")); err == nil && c.Replicated() {
+	if n, ok := kube.Integer(c.RNode, "spec", "replicas"); ok && c.Replicated() {
 		return n
 	}
 	return 1

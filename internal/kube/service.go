@@ -2,10 +2,13 @@ package kube
 
 import (
 	"net"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // ServiceName takes a host name apart that may mean a Service: name,
@@ -38,4 +41,25 @@ func ServiceOf(list *framework.ResourceList, namespace, host string) *yaml.RNode
 		namespace = other
 	}
 	return Find(list, "Service", namespace, name)
+}
+
+// TargetPort is the port of the workload's pods that a port of a Service leads to,
+// by its number in the list, "" for a name that no container has.
+func (w Workload) TargetPort(service *yaml.RNode, i int) string {
+	text := Digits(service, "spec", "ports", i, "targetPort")
+	if text == "" {
+		return Digits(service, "spec", "ports", i, "port")
+	}
+	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 65536 {
+		return text
+	}
+	for _, c := range w.Containers() {
+		ports := c.Path.Append("ports")
+		for j := range krm.Elements(c.RNode, ports...) {
+			if krm.Text(c.RNode, ports.Append(j, "name")...) == text {
+				return Digits(c.RNode, ports.Append(j, "containerPort")...)
+			}
+		}
+	}
+	return ""
 }
