@@ -178,14 +178,14 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 		numbers = map[string]int{harbor.Core: s.Database}
 	}
 	old := h.Replace(harbor.RedisServer, h.RedisHosts(), server.Hosts()...)
-	if old.Own != nil && !s.KeepInternal {
+	if old.Own && !s.KeepInternal {
 		return krm.FieldErrorf("address",
 			"%q is the Service of the Redis inside the cluster, which this function removes: name another server or set keepInternal: true", s.Address)
 	}
 	if err := h.SetRedis(server, numbers); err != nil {
 		return err
 	}
-	old.Remove(map[bool]string{true: "keepInternal"}[s.KeepInternal])
+	old.Remove(s.KeepInternal)
 	return nil
 }
 
@@ -194,8 +194,7 @@ func (s *InjectRedis) check(h *harbor.Harbor) []error {
 	errs := h.Only(
 		harbor.Option{Field: "database", Given: s.Database != 0, Of: harbor.V1, Instead: ": write databases"},
 		harbor.Option{Field: "poolSize", Given: s.PoolSize != 100, Of: harbor.V1, Instead: ", where the size of the pools is set in config.yml"},
-		harbor.Option{Field: "password.value", Given: s.Password.Value != "", Of: harbor.V1,
-			Instead: ", where a ConfigMap would show it: write password.secretName and password.secretKey"},
+		s.Password.Literal(),
 		harbor.Option{Field: "sentinels", Given: s.Sentinels != nil, Of: harbor.V2},
 		harbor.Option{Field: "tls", Given: s.TLS, Of: harbor.V2},
 		harbor.Option{Field: "username", Given: s.Username != "", Of: harbor.V2},

@@ -105,7 +105,7 @@ func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
 		return err
 	}
 	old := h.Replace(h.DatabaseServer, h.DatabaseHosts(), s.Host)
-	if old.Own != nil && !s.KeepInternal {
+	if old.Own && !s.KeepInternal {
 		return krm.FieldErrorf("host",
 			"%q is the Service of the database inside the cluster, which this function removes: name another server or set keepInternal: true", s.Host)
 	}
@@ -119,7 +119,7 @@ func (s *UseExternalDatabase) Run(list *framework.ResourceList) error {
 	if err := h.SetDatabase(connection); err != nil {
 		return err
 	}
-	old.Remove(map[bool]string{true: "keepInternal"}[s.KeepInternal])
+	old.Remove(s.KeepInternal)
 	h.WarnConnections(s.ServerConnections)
 	return nil
 }
@@ -137,8 +137,7 @@ func (s *UseExternalDatabase) check(h *harbor.Harbor) []error {
 	errs := h.Only(
 		harbor.Option{Field: "sslMode", Given: s.SSLMode != "", Of: harbor.V2},
 		harbor.Option{Field: "maxOpenConnections", Given: s.MaxOpenConnections != 0, Of: harbor.V2},
-		harbor.Option{Field: "password.value", Given: s.Password.Value != "", Of: harbor.V1,
-			Instead: ", where a ConfigMap would show it: write password.secretName and password.secretKey"},
+		s.Password.Literal(),
 	)
 	return append(errs, h.CheckSecretKey("password.secretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.SecretKey}))
 }

@@ -50,7 +50,7 @@ func FuzzValidate(f *testing.F) {
 		list := &framework.ResourceList{Items: m.items}
 		v := validateha.ValidateHA{KubernetesVersion: today}
 		if err := v.Run(list); err != nil {
-			t.Skip(err) // there is nothing of Harbor left
+			return // there is nothing of Harbor left
 		}
 		for _, r := range list.Results {
 			if r.Tags["rule"] == "" || r.Message == "" || strings.Contains(r.Message, "%!") {

@@ -148,12 +148,7 @@ func (a Assignment) sameSetting(r kube.Reader) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.Component.Harbor.Secrets, func(use SecretUse) bool {
-		has := func(variable string) bool {
-			return slices.ContainsFunc(use.Settings, func(s Setting) bool {
-				return slices.ContainsFunc(s.Places, func(p Place) bool { return p.Variable == variable })
-			})
-		}
-		return r.Variable != "" && has(a.Name) && has(r.Variable)
+		return hasVariable(use.Settings, a.Name) && hasVariable(use.Settings, r.Variable)
 	})
 }
 
@@ -274,6 +269,12 @@ func (p Password) Validate() error {
 		return krm.FieldErrorf("password.secretName", "is not the name of a Secret: want lower case letters, digits, - and .")
 	}
 	return krm.CheckKey("password.secretKey", p.SecretKey)
+}
+
+// Literal is the option of a password that is given as it is.
+func (p Password) Literal() Option {
+	return Option{Field: "password.value", Given: p.Value != "", Of: V1,
+		Instead: ", where a ConfigMap would show it: write password.secretName and password.secretKey"}
 }
 
 // CheckSecretKey refuses the key that a field names of a Secret that the manifests

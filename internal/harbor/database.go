@@ -61,8 +61,8 @@ func (h *Harbor) DatabaseHosts() []Setting {
 // SetDatabase tells every part that uses the database how to reach it.
 func (h *Harbor) SetDatabase(connection Connection) error {
 	for _, part := range h.databaseParts() {
-		components := h.Of(part)
-		if _, err := h.Need(part); err != nil && h.partNamed(part).Needed {
+		components, err := h.Need(part)
+		if err != nil && h.partNamed(part).Needed {
 			return err
 		}
 		for _, c := range components {

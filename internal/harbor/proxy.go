@@ -66,27 +66,24 @@ func (p *proxy) set() error {
 	return nil
 }
 
-// parsed is nginx.conf as it is now.
-func (p *proxy) parsed() ([]Directive, error) {
-	all, err := ParseNginx(p.config.Text())
-	if err != nil {
-		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "is not understood, %v", err)
-	}
-	return all, nil
-}
-
 // servers are the servers of nginx.conf that pass requests on to Harbor.
 func (p *proxy) servers() ([]NginxServer, error) {
-	all, err := p.parsed()
+	_, servers, err := p.read()
+	return servers, err
+}
+
+// read returns all of nginx.conf as it is now, and those of its servers that pass
+// requests on to Harbor.
+func (p *proxy) read() ([]Directive, []NginxServer, error) {
+	all, err := ParseNginx(p.config.Text())
 	if err != nil {
-		return nil, err
+		return nil, nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "is not understood, %v", err)
 	}
 	servers := p.h.Servers(all)
 	if len(servers) == 0 {
-		return nil, krm.Fault(p.config.ConfigMap, krm.Path{"data",
-			p.config.Key}, "has no server that passes requests on to the ui or the registry")
+		return nil, nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "has no server that passes requests on to the ui or the registry")
 	}
-	return servers, nil
+	return all, servers, nil
 }
 
 // write replaces spans of nginx.conf.
@@ -113,7 +110,7 @@ func splice(text string, changes []change) string {
 // names, or with one for all, answers already. Servers of the same name, which
 // redirect to Harbor, follow.
 func (p *proxy) setNames() error {
-	servers, err := p.servers()
+	all, servers, err := p.read()
 	if err != nil {
 		return err
 	}
@@ -122,10 +119,6 @@ func (p *proxy) setNames() error {
 		if old, ok := p.oldName(s.Names()); ok {
 			renamed[old] = true
 		}
-	}
-	all, err := p.parsed()
-	if err != nil {
-		return err
 	}
 	var changes []change
 	old, value := "", ""

@@ -13,9 +13,9 @@ import (
 // Replacement is the databases or Redis servers inside of the manifests whose
 // place another server takes.
 type Replacement struct {
-	// Own is Harbor's own server behind one of the hosts that Harbor is to use from
-	// now on, nil when there is none.
-	Own *Component
+	// Own says that one of the hosts that Harbor is to use from now on leads to its
+	// own server.
+	Own bool
 
 	h       *Harbor
 	part    string
@@ -69,9 +69,7 @@ func (r *Replacement) find(c Component, s Setting, hosts []string) {
 		}
 	}
 	for _, own := range r.h.Of(r.part) {
-		if !own.ByUse && slices.ContainsFunc(now, own.Behind) {
-			r.Own = &own
-		}
+		r.Own = r.Own || !own.ByUse && slices.ContainsFunc(now, own.Behind)
 	}
 	old := serviceOf(r.h.list, c, hostOf(r.h.get(c, s).Text))
 	if old == nil || slices.Contains(now, old) {
@@ -94,15 +92,14 @@ func serviceOf(list *framework.ResourceList, c Component, host string) *yaml.RNo
 }
 
 // Remove takes away those of the servers that nobody needs, with what only they
-// use, and says which ones stay, and why. With a setting that keeps them, all
-// stay.
-func (r *Replacement) Remove(keptBy string) {
+// use, and says which ones stay, and why: all of them with the setting keepInternal.
+func (r *Replacement) Remove(keepInternal bool) {
 	list := r.h.list
 	left := &removal{list: list, workloads: kube.Workloads(list)}
 	for _, d := range r.servers {
 		why := r.keeps(d)
-		if keptBy != "" {
-			why = keptBy + " is set"
+		if keepInternal {
+			why = "keepInternal is set"
 		}
 		if why != "" {
 			krm.Notice(list, d.RNode, "left %s: %s", krm.Name(d.RNode), why)
