@@ -1,6 +1,7 @@
 package harbor
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ const (
 	Portal       = "portal"
 	RedisServer  = "redis"
 	Registry     = "registry"
+	RegistryCtl  = "registryctl"
 	Trivy        = "trivy"
 	UI           = "ui"
 )
@@ -34,6 +36,9 @@ type Part struct {
 	Name string
 	// Container is the name of the main container in Harbor's own manifests.
 	Container string
+	// With is the part whose pods it runs in, "" for pods of its own: these have the
+	// label of that part, and scale with it.
+	With string
 	// Images are the last parts of the names of its images, each alone or with a
 	// pattern of the tag: registry:*-photon.
 	Images []string
@@ -135,7 +140,8 @@ func (p Part) hasImage(c kube.Container) bool {
 // Harbor's own manifests, the chart or bitnami's give the part: images can come
 // from a mirror under another name.
 func (p Part) labelled(c kube.Container, labels map[string]string) bool {
-	known := labels["name"] == p.Name+"-apps" || labels["component"] == p.Name || labels["app.kubernetes.io/component"] == p.Name
+	name := cmp.Or(p.With, p.Name)
+	known := labels["name"] == name+"-apps" || labels["component"] == name || labels["app.kubernetes.io/component"] == name
 	return known && c.Name == p.Container
 }
 

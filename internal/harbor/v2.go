@@ -25,6 +25,7 @@ var v2 = layout{
 		{Name: RedisServer, Container: "redis", Images: []string{"redis-photon", "valkey-photon"}, Stateful: true, Single: oneRedis},
 		{Name: Registry, Container: "registry", Images: []string{"registry-photon", "harbor-registry"}, Needed: true,
 			DownMeans: "nobody can push or pull"},
+		{Name: RegistryCtl, Container: "registryctl", With: Registry, Images: []string{"harbor-registryctl"}},
 		{Name: Trivy, Container: "trivy", Images: []string{"trivy-adapter-photon", "harbor-adapter-trivy"}},
 	},
 	DatabaseServer: Database,
