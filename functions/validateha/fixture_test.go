@@ -121,11 +121,15 @@ func mustRun(t testing.TB, function, config, in string) string {
 // overlay is what an overlay of harbor-ha makes of the base, without those
 // sections.
 func overlay(t testing.TB, name string, without ...string) string {
+	return overlayOf(t, golden.Base(t), name, without...)
+}
+
+func overlayOf(t testing.TB, base, name string, without ...string) string {
 	config := yaml.MustParse(golden.Read(t, filepath.Join("../../overlays", name, "functions/harbor-ha.yaml")))
 	for _, section := range without {
 		krm.Remove(&framework.ResourceList{}, config, "spec", section)
 	}
-	return mustRun(t, "harbor-ha", config.MustString(), golden.Base(t))
+	return mustRun(t, "harbor-ha", config.MustString(), base)
 }
 
 // highlyAvailable is the overlay harbor-1.2-ha with secrets in ConfigMaps, and

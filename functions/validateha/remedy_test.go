@@ -1,6 +1,7 @@
 package validateha_test
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,19 +22,23 @@ import (
 // to do, and what will not help.
 func TestRemedy(t *testing.T) {
 	t.Parallel()
-	applied := map[string]bool{}
-	for _, name := range []string{"ha", "clean", "ha-secret", "clean-namespace", "article"} {
-		s := starts(t)[name]
-		before := s.copy().findings(s.version)
-		for _, mut := range mutations {
-			m := s.copy()
-			// The first two starts differ in kinds; the others add to the time alone.
-			if len(rule(mut.rule).Remedy) == 0 || applied[mut.name] && name != "clean" || !mut.apply(m) {
-				continue
+	for generation, f := range families {
+		t.Run(generation, func(t *testing.T) {
+			applied := map[string]bool{}
+			for _, name := range f.order {
+				s := f.starts(t)[name]
+				before := s.copy().findings(s.version)
+				for _, mut := range f.mutations {
+					m := s.copy()
+					// The first and the clean start differ in kinds; the others add to the time alone.
+					if len(rule(mut.rule).Remedy) == 0 || applied[mut.name] && name != "clean" || !mut.apply(m) {
+						continue
+					}
+					applied[mut.name] = true
+					checkRemedy(t, f, name, mut, m, s.version, before)
+				}
 			}
-			applied[mut.name] = true
-			checkRemedy(t, name, mut, m, s.version, before)
-		}
+		})
 	}
 }
 
@@ -41,7 +46,7 @@ func rule(id string) validateha.Rule {
 	return validateha.Rules[slices.IndexFunc(validateha.Rules, func(r validateha.Rule) bool { return r.ID == id })]
 }
 
-func checkRemedy(t *testing.T, name string, mut mutation, broken *manifests, version string, before framework.Results) {
+func checkRemedy(t *testing.T, fam family, name string, mut mutation, broken *manifests, version string, before framework.Results) {
 	t.Helper()
 	var found framework.Results
 	for _, f := range broken.copy().findings(version) {
@@ -49,7 +54,7 @@ func checkRemedy(t *testing.T, name string, mut mutation, broken *manifests, ver
 			found = append(found, f)
 		}
 	}
-	after := run(t, "harbor-ha", withSections(t, found), broken.text()+"---\n"+harborCfg(t)).Findings
+	after := run(t, "harbor-ha", withSections(t, fam.overlay, found), broken.text()+"---\n"+fam.more(t)).Findings
 	for _, f := range found {
 		section := sectionOf(f)
 		left := slices.ContainsFunc(after, func(g *framework.Result) bool {
@@ -131,9 +136,9 @@ func sectionOf(f *framework.Result) string {
 }
 
 // withSections is the overlay's config with what findings say to write.
-func withSections(t *testing.T, found framework.Results) string {
+func withSections(t *testing.T, overlay string, found framework.Results) string {
 	t.Helper()
-	config := yaml.MustParse(golden.Read(t, "../../overlays/harbor-1.2-ha/functions/harbor-ha.yaml"))
+	config := yaml.MustParse(golden.Read(t, filepath.Join("../../overlays", overlay, "functions/harbor-ha.yaml")))
 	write := func(value string, path ...any) {
 		if err := krm.Set(&framework.ResourceList{}, config, yaml.MustParse(value).YNode(), path...); err != nil {
 			t.Fatal(err)
