@@ -94,14 +94,19 @@ func readme(t *testing.T, f krm.Function, dir string) string {
 	}
 	example := filepath.Join("../testdata", f.Name, "example")
 	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", golden.Read(t, filepath.Join(example, "config.yaml")))
+	base := golden.BaseName(t, example)
+	of := fmt.Sprintf("of the manifests of Harbor %s (`base/%s`)", releaseIn[base], base)
 	if diff := golden.ReadOptional(t, filepath.Join(example, "out.diff")); diff != "" {
-		fmt.Fprintf(&b, "\nchanges the manifests of Harbor 1.2 (`base/harbor-1.2`) like this:\n\n```diff\n%s```\n", diff)
+		fmt.Fprintf(&b, "\nchanges %s like this:\n\n```diff\n%s```\n", strings.TrimPrefix(of, "of "), diff)
 	} else {
-		fmt.Fprintf(&b, "\nsays of the manifests of Harbor 1.2 (`base/harbor-1.2`):\n\n```\n%s```\n", golden.Read(t, filepath.Join(example, "findings.txt")))
+		fmt.Fprintf(&b, "\nsays %s:\n\n```\n%s```\n", of, golden.Read(t, filepath.Join(example, "findings.txt")))
 	}
 	fmt.Fprintf(&b, "\n<!-- Derived from %s.go and testdata/%s/example: make golden rewrites it. -->\n", dir, f.Name)
 	return b.String()
 }
+
+// releaseIn is the release of Harbor in a base.
+var releaseIn = map[string]string{"harbor-1.2": "1.2", "harbor-2": "2.15"}
 
 // manual is the package comment as Markdown: the first sentence alone, then the
 // rest.

@@ -12,6 +12,7 @@ import (
 	"krmfn.dev/harbor/functions/injectredis"
 	"krmfn.dev/harbor/functions/movesecrets"
 	"krmfn.dev/harbor/functions/setendpoint"
+	"krmfn.dev/harbor/functions/setjoblogs"
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
@@ -30,6 +31,7 @@ var Catalog = krm.Catalog{
 		applyharborcfg.Function,
 		setreplicas.Function,
 		usecephfs.Function,
+		setjoblogs.Function,
 		fixregistrymount.Function,
 		injectredis.Function,
 		useexternaldatabase.Function,

@@ -584,11 +584,11 @@ func runCommand(t *testing.T, cmd *exec.Cmd, stdin string) (string, string, int)
 }
 
 // itemsFor are the objects that a function works on, for the caller to change:
-// those of the base; for one that checks what harbor-ha makes of them.
+// those of the base of its example; for one that checks what harbor-ha makes of
+// them.
 func itemsFor(t testing.TB, f krm.Function) []*yaml.RNode {
-	parseBase(t)
 	var items []*yaml.RNode
-	for _, item := range parsedBase[f.Name == "validate-ha"].items {
+	for _, item := range parsedFor(t, f).items {
 		items = append(items, item.Copy())
 	}
 	return items
@@ -596,40 +596,47 @@ func itemsFor(t testing.TB, f krm.Function) []*yaml.RNode {
 
 // listFor is the same as a ResourceList; a config of "" is left out.
 func listFor(t testing.TB, f krm.Function, config string) string {
-	parseBase(t)
-	return parsedBase[f.Name == "validate-ha"].list + functionConfig(config)
+	return parsedFor(t, f).list + functionConfig(config)
 }
 
 func baseItems(t testing.TB) []*yaml.RNode { return itemsFor(t, krm.Function{}) }
 
 func baseList(t testing.TB, config string) string { return listFor(t, krm.Function{}, config) }
 
+// parsed are manifests as objects and as a ResourceList.
+type parsed struct {
+	items []*yaml.RNode
+	list  string
+}
+
 var (
 	parsedOnce sync.Once
-	// parsedBase is the base as it is, and as harbor-ha makes it.
-	parsedBase = map[bool]struct {
-		items []*yaml.RNode
-		list  string
-	}{}
+	parsedBase map[string]parsed
 )
 
-func parseBase(t testing.TB) {
+// ready is the base as harbor-ha makes it.
+const ready = "ready"
+
+func parsedFor(t testing.TB, f krm.Function) parsed {
 	parsedOnce.Do(func() {
 		plain := golden.Base(t)
-		ready, stderr, exit := krmfn(plain, "harbor-ha", "../../testdata/harbor-ha/example/config.yaml", "-")
+		made, stderr, exit := krmfn(plain, "harbor-ha", "../../testdata/harbor-ha/example/config.yaml", "-")
 		if exit != 0 {
 			t.Fatal(stderr)
 		}
-		for isReady, text := range map[bool]string{false: plain, true: ready} {
+		parsedBase = map[string]parsed{}
+		for name, text := range map[string]string{"harbor-1.2": plain, "harbor-2": golden.Base2(t), ready: made} {
 			items, err := kio.FromBytes([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			parsed := parsedBase[isReady]
-			parsed.items, parsed.list = items, resourceList(items, "")
-			parsedBase[isReady] = parsed
+			parsedBase[name] = parsed{items, resourceList(items, "")}
 		}
 	})
+	if f.Name == "validate-ha" {
+		return parsedBase[ready]
+	}
+	return parsedBase[golden.BaseName(t, filepath.Join("../../testdata", f.Name, "example"))]
 }
 
 // example is the function config of the example.

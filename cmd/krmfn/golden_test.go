@@ -18,7 +18,8 @@ import (
 // case holds
 //
 //	config.yaml    the function config
-//	in.yaml        the manifests; the base where there is none
+//	in.yaml        the manifests; base/harbor-1.2 where there is none
+//	base           the name of another base, in place of in.yaml
 //	out.diff       what the function changes, as a diff; none where it fails
 //	findings.txt   what is printed on stderr with --verbose
 //
@@ -70,7 +71,7 @@ func input(t *testing.T, dir string) string {
 	if in := golden.ReadOptional(t, filepath.Join(dir, "in.yaml")); in != "" {
 		return in
 	}
-	return golden.Base(t)
+	return golden.BaseOf(t, dir)
 }
 
 // krmfn runs the command in this process.

@@ -9,9 +9,9 @@
 // and all that is wrong is reported at once. In a kustomize patch, null takes a
 // section away that the config has.
 //
-// Harbor 1.2 to 1.5 knows all sections. Of Harbor 2.x, replicas, cephFS, redis,
-// database and nodePort work, of 1.6 to 1.10 replicas, cephFS and nodePort; the
-// others are refused there.
+// Harbor 1.2 to 1.5 knows all sections but jobLogs. Of Harbor 2.x, replicas,
+// cephFS, jobLogs, redis, database and nodePort work, of 1.6 to 1.10 replicas,
+// cephFS and nodePort; the others are refused there.
 package harborha
 
 import (
@@ -28,6 +28,7 @@ import (
 	"krmfn.dev/harbor/functions/injectredis"
 	"krmfn.dev/harbor/functions/movesecrets"
 	"krmfn.dev/harbor/functions/setendpoint"
+	"krmfn.dev/harbor/functions/setjoblogs"
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
@@ -49,6 +50,8 @@ type HarborHA struct {
 	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
 	// The settings of use-cephfs.
 	CephFS *usecephfs.UseCephFS `yaml:"cephFS"`
+	// The settings of set-job-logs.
+	JobLogs *setjoblogs.SetJobLogs `yaml:"jobLogs"`
 	// The settings of fix-registry-mount.
 	RegistryMount *fixregistrymount.FixRegistryMount `yaml:"registryMount"`
 	// The settings of inject-redis.
@@ -84,6 +87,9 @@ func (h *HarborHA) sections() []section {
 	}
 	if h.CephFS != nil {
 		all = append(all, section{"cephFS", h.CephFS})
+	}
+	if h.JobLogs != nil {
+		all = append(all, section{"jobLogs", h.JobLogs})
 	}
 	if h.RegistryMount != nil {
 		all = append(all, section{"registryMount", h.RegistryMount})

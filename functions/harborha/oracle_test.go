@@ -22,6 +22,7 @@ import (
 var sections = map[string]*regexp.Regexp{
 	"replicas": regexp.MustCompile(`^[^>]+ > replicas: .*want \d`),
 	"database": regexp.MustCompile(`^[^>]+ > [^>]+ env > (POSTGRESQL|HARBOR_DATABASE)_`),
+	"jobLogs":  regexp.MustCompile(`^jobservice > jobservice (mount /var/log/jobs|files > [^:]*loggers) > `),
 	"redis":    regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
 }
 

@@ -62,8 +62,8 @@ func keepsImages(c *part, volume krm.Path) bool {
 
 // checkLogs looks at where the jobservice keeps the logs of its jobs.
 func checkLogs(p *pass, c *part) {
-	dir := c.JobLogs(c.env)
-	if dir.Known && !outlives(c, dir.Text) {
+	logs := c.JobLogs(p.list, c.env)
+	if dir := logs.Folder; c.Generation() == harbor.V1 && dir.Known && !outlives(c, dir.Text) {
 		p.warn(c.RNode, c.Path.Append("volumeMounts"),
 			"job logs are in %s, which is on no PersistentVolumeClaim: they are lost with the pod (harbor#3919)", shown(dir))
 	}

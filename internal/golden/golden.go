@@ -3,6 +3,7 @@
 package golden
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"io/fs"
@@ -72,6 +73,19 @@ func Base(t testing.TB) string {
 func Base2(t testing.TB) string {
 	t.Helper()
 	return base(t, "harbor-2")
+}
+
+// BaseOf returns the manifests of the base that a golden case names in its file base:
+// base/harbor-1.2 where it has none.
+func BaseOf(t testing.TB, dir string) string {
+	t.Helper()
+	return base(t, BaseName(t, dir))
+}
+
+// BaseName is the name of that base.
+func BaseName(t testing.TB, dir string) string {
+	t.Helper()
+	return cmp.Or(strings.TrimSpace(ReadOptional(t, filepath.Join(dir, "base"))), "harbor-1.2")
 }
 
 func base(t testing.TB, name string) string {

@@ -88,15 +88,6 @@ func (c Component) NginxConfig(list *framework.ResourceList) NginxConfig {
 	return conf
 }
 
-// JobLogs is the folder in which the jobservice keeps the logs of its jobs, "" where
-// it may keep them elsewhere: since Harbor 1.8 its config.yml says where.
-func (c Component) JobLogs(env kube.Environment) kube.Value {
-	if c.Generation() != V1 {
-		return kube.Value{}
-	}
-	return c.Setting(env, LogDir)
-}
-
 // AppSetting is a setting of the app.conf that the ui or jobservice reads, "" when
 // it is not there or cannot be seen.
 func (c Component) AppSetting(list *framework.ResourceList, env kube.Environment, name string) string {

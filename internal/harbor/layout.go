@@ -25,6 +25,8 @@ type layout struct {
 	// DatabasePort is the port of such a database.
 	DatabasePort int
 	Secrets      []SecretUse
+	// JobLogs is where the logs of jobs go, nil where a variable names a folder.
+	JobLogs *JobLogUse
 }
 
 // Call is an address by which a part calls another one.

@@ -209,16 +209,8 @@ func (r *removal) claims() {
 			continue
 		}
 		b := kube.NewBinder(r.list) // with the claim in it
-		pv, err := b.Volume(claim)
-		if !r.drop(claim, "uses", uses) {
-			continue
-		}
-		switch {
-		case err != nil || pv == nil:
-		case b.Meant(claim, pv) && b.Leads(claim, pv):
-			krm.Delete(r.list, pv, "it was for %s alone", krm.Name(claim))
-		default:
-			krm.Notice(r.list, pv, "left %s: nothing but its class and size says that it was for %s", krm.Name(pv), krm.Name(claim))
+		if r.drop(claim, "uses", uses) {
+			dropVolume(r.list, b, claim)
 		}
 	}
 }

@@ -51,6 +51,7 @@ var v2 = layout{
 		{Of: Registry, Name: RegistryConfigFile, Path: RegistryDir + "/" + RegistryConfigFile},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 	},
+	JobLogs: &JobLogUse{Of: JobService, Jobs: Field("config.yml", "job_loggers"), Own: Field("config.yml", "loggers"), Folder: "/var/log/jobs"},
 	Redis: slices.Concat(
 		urls("core", 0, false, secret(Core, Variable("_REDIS_URL_CORE"))),
 		urls("registry", 2, false, secret(Core, Variable("_REDIS_URL_REG"))),
