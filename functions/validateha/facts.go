@@ -35,7 +35,7 @@ type part struct {
 	sources  []kube.Source // what its pods refer to
 	services []*yaml.RNode // those that lead to its pods
 	scale    scale
-	ports    []string               // that it listens on, none where that cannot be known
+	ports    func() []harbor.Port   // that its pods listen on, none where that cannot be known
 	registry *harbor.RegistryConfig // of a registry
 	nginx    *harbor.NginxConfig    // of an nginx
 }
@@ -71,7 +71,7 @@ func (f *facts) newPart(c harbor.Component) *part {
 		config := c.NginxConfig(f.list)
 		p.nginx = &config
 	}
-	p.ports = f.listens(p)
+	p.ports = sync.OnceValue(func() []harbor.Port { return f.listens(p) })
 	return p
 }
 

@@ -247,7 +247,7 @@ func checkNoEntry(p *pass, n *part) {
 // couldServe says whether a Service has a port that nginx listens on.
 func couldServe(s *yaml.RNode, n *part) bool {
 	for i := range krm.Elements(s, "spec", "ports") {
-		if krm.Lookup(s, "spec", "selector") != nil && slices.Contains(n.ports, n.TargetPort(s, i)) {
+		if krm.Lookup(s, "spec", "selector") != nil && n.listensOn(n.TargetPort(s, i)) {
 			return true
 		}
 	}

@@ -14,11 +14,12 @@ import (
 
 var services = Rule{
 	ID: "L17", Severity: framework.Error,
-	What: "The addresses by which the parts of Harbor call each other lead to them.",
+	What: "The addresses by which the parts of Harbor call each other lead to them, and so do its Ingresses and routes.",
 	Why: "They stand in texts, or in the programs (http://ui, http://adminserver, http://jobservice: harbor v1.2.0 src/ui/config, " +
-		"src/jobservice/config), and follow neither a prefix nor a namespace that kustomize adds.",
+		"src/jobservice/config), and follow neither a prefix nor a namespace that kustomize adds (harbor#12573, where a jobservice " +
+		"that does not find the core starts over and over).",
 	Do: "Leave the names of Harbor's Services as they are, or set the address too.",
-	Of: old,
+	Of: known,
 	check: func(p *pass) {
 		for _, c := range p.parts {
 			for _, a := range c.calls() {
@@ -30,6 +31,7 @@ var services = Rule{
 				checkTargets(p, c, s)
 			}
 		}
+		checkRoutes(p)
 	},
 }
 
@@ -51,6 +53,9 @@ func checkCall(p *pass, c *part, a harbor.Address) {
 	store := isStore(c, a.To[0])
 	name, namespace, qualified, isService := kube.ServiceName(a.Host)
 	missing := slices.ContainsFunc(a.To, func(name string) bool { return isNeeded(c, name) && len(p.beside(c, name)) == 0 })
+	if isLoopback(a.Host) {
+		checkLoopback(p, c, a)
+	}
 	inCluster := namespace == "" || qualified || namespace == c.GetNamespace()
 	if !isService || !inCluster || a.Host == "localhost" || missing || len(targets) == 0 && !store {
 		return // somewhere outside, or L18 says that the part is missing
@@ -105,6 +110,8 @@ func checkMissing(p *pass, c *part, a harbor.Address, targets []*part, name stri
 	}
 	others := p.otherAddresses(c, a, targets)
 	switch {
+	case a.Asked:
+		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s: Harbor says of itself that it is unhealthy", a.Text, name)
 	case elsewhere != nil, len(others) == 0 && (len(targets) == 0 || !p.hasServices(c.Harbor)):
 		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.Text, name)
 	case len(others) == 0:
@@ -158,7 +165,9 @@ func present(a harbor.Address, targets []*part) []string {
 func checkSelected(p *pass, c *part, a harbor.Address, targets []*part, s *yaml.RNode) {
 	i := slices.IndexFunc(targets, func(t *part) bool { return t.Behind(s) })
 	if i >= 0 {
-		checkServicePort(p, targets[i], s, a.Port, c.Name()+" calls "+a.Text)
+		if at := checkServicePort(p, targets[i], s, a.Port, c.Name()+" calls "+a.Text); at >= 0 {
+			checkScheme(p, c, a, targets[i], s, at)
+		}
 		return
 	}
 	stranger := slices.ContainsFunc(p.workloads, func(w kube.Workload) bool {

@@ -8,22 +8,49 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// listens are the ports that a part listens on, none where that cannot be
-// known, as with other containers in its pod.
-func (f *facts) listens(c *part) []string {
-	if len(krm.Elements(c.RNode, c.Pod.Append("containers")...)) > 1 {
+// listens are the ports that a pod of the part listens on, none where that cannot
+// be known, as with containers in it that are not Harbor's.
+func (f *facts) listens(c *part) []harbor.Port {
+	var all []harbor.Port
+	parts := c.Harbor.InPod(c.Component)
+	if len(krm.Elements(c.RNode, c.Pod.Append("containers")...)) > len(parts) {
 		return nil
 	}
-	var all []string
-	switch c.Name() {
-	case harbor.UI, harbor.JobService:
-		all = append(all, c.AppSetting(f.list, c.env, "httpport"))
-	case harbor.Registry:
-		if v := c.registry.Get("http", "addr"); v.Known {
-			all = append(all, v.Text[strings.LastIndexByte(v.Text, ':')+1:])
+	for _, other := range parts {
+		ports, known := other.Ports(other.Environment(f.list))
+		if !known {
+			return nil
 		}
-	case harbor.Nginx:
-		harbor.All(c.nginx.Directives, "listen", func(d harbor.Directive, _ []harbor.Directive) { all = append(all, d.ListenPort()) })
+		all = append(all, ports...)
 	}
-	return slices.DeleteFunc(all, func(p string) bool { return !isPort(p) })
+	return all
+}
+
+// port is the port of that number, and whether the pods listen on it; known is
+// false where that cannot be said.
+func (c *part) port(number string) (port harbor.Port, listens, known bool) {
+	all := c.ports()
+	i := slices.IndexFunc(all, func(p harbor.Port) bool { return p.Number == number })
+	if i < 0 {
+		return harbor.Port{}, false, len(all) > 0
+	}
+	return all[i], true, true
+}
+
+// listensOn says whether the pods are known to listen on the port.
+func (c *part) listensOn(number string) bool {
+	_, listens, _ := c.port(number)
+	return listens
+}
+
+// numbers are the ports of the part itself for a message.
+func (c *part) numbers() string {
+	ports, _ := c.Ports(c.env)
+	var texts []string
+	for _, p := range ports {
+		if !slices.Contains(texts, p.Number) {
+			texts = append(texts, p.Number)
+		}
+	}
+	return strings.Join(texts, ", ")
 }

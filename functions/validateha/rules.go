@@ -28,6 +28,9 @@ type Rule struct {
 // old is Harbor 1.2 to 1.5.
 var old = []harbor.Generation{harbor.V1}
 
+// known are the generations of which the model says what parts call and read.
+var known = []harbor.Generation{harbor.V1, harbor.V2}
+
 // look returns what the rule finds, each once.
 func (r Rule) look(f *facts) []*finding {
 	p := &pass{facts: f.of(r.Of)}

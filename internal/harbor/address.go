@@ -3,7 +3,6 @@ package harbor
 import (
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 
 	"krmfn.dev/harbor/internal/kube"
@@ -19,6 +18,8 @@ type Address struct {
 	To []string
 	// Secret says that the address comes from a Secret or may show one.
 	Secret bool
+	// Asked is as in Call.
+	Asked bool
 	// Location is where it can be changed.
 	Location
 }
@@ -61,6 +62,9 @@ func (c Component) Addresses(env kube.Environment) []Address {
 }
 
 func (call Call) address(c Component, env kube.Environment) (Address, bool) {
+	if holds, known := c.holds(env, call.If); call.If.Of != "" && known && !holds {
+		return Address{}, false
+	}
 	for _, place := range call.Places {
 		v, ok := env.Get(place.Variable)
 		if !ok || v.Text == "" {
@@ -68,12 +72,19 @@ func (call Call) address(c Component, env kube.Environment) (Address, bool) {
 		}
 		a, ok := newAddress(v.Text, call.To, c.WhereSet(v, place.Variable))
 		a.Secret = v.Source.Kind == "Secret" || v.Secret && strings.Contains(v.Text, "://")
+		a.Asked = call.Asked
+		if port, set := env.Get(call.Port); set && port.Known && a.Port == "" {
+			a.Port = port.Text
+			a.Text = net.JoinHostPort(a.Host, a.Port)
+		}
 		return a, ok
 	}
 	if until := call.DefaultUntil; until.Known() && c.Release().Known() && c.Release().Compare(until) > 0 {
 		return Address{}, false // the adminserver has it
 	}
-	return newAddress(call.Default, call.To, Location{Object: c.RNode})
+	a, ok := newAddress(call.Default, call.To, Location{Object: c.RNode})
+	a.Asked = call.Asked
+	return a, ok
 }
 
 // Notified are the addresses at which the registry tells Harbor what was pushed.
@@ -96,20 +107,20 @@ func (r RegistryConfig) Notified() []Address {
 	return all
 }
 
-// proxied are the locations of Harbor's nginx whose requests go to the ui or the
-// registry. Others may be of Notary or of somebody else.
-var proxied = []string{"/", "/v2/", "/service/", "/api/", "/c/"}
-
 // Proxied are the addresses to which nginx passes on the requests for Harbor.
 func (n NginxConfig) Proxied() []Address {
 	upstreams := upstreamsOf(n.Directives)
 	var all []Address
 	All(n.Directives, "proxy_pass", func(d Directive, around []Directive) {
-		if len(around) == 0 || !slices.Contains(proxied, around[len(around)-1].Arg(0)) {
+		if len(around) == 0 {
+			return
+		}
+		to, known := n.harbor.Proxied[around[len(around)-1].Arg(0)]
+		if !known {
 			return
 		}
 		for _, target := range d.targets(upstreams) {
-			if a, ok := newAddress(target, []string{UI, Registry}, n.Location); ok {
+			if a, ok := newAddress(target, to, n.Location); ok {
 				a.Secret = n.Secret
 				all = append(all, a)
 			}

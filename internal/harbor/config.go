@@ -25,13 +25,17 @@ type ConfigFile struct {
 // Text is what the file holds.
 func (f ConfigFile) Text() string { return krm.Text(f.ConfigMap, "data", f.Key) }
 
-// ConfigFile finds the file that the container sees under that name, e.g.
-// config.yml of the registry, else the one that the volume calls so. It is an
+// ConfigFile finds the file of that name where the component looks for it, e.g.
+// config.yml of the registry, else one that it sees under that name, else one that
+// the volume calls so. It is an
 // error when no ConfigMap provides it, then without a Name, and when the one that
 // does is not in the list or lacks it.
 func (c Component) ConfigFile(list *framework.ResourceList, name string) (ConfigFile, error) {
 	all := slices.DeleteFunc(c.Delivered(list), func(d kube.Delivered) bool { return d.Value.Source.Kind != "ConfigMap" })
-	i := slices.IndexFunc(all, func(d kube.Delivered) bool { return path.Base(d.Path) == name })
+	i := slices.IndexFunc(all, func(d kube.Delivered) bool { return c.looksFor(name, d.Path) })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(d kube.Delivered) bool { return path.Base(d.Path) == name })
+	}
 	if i < 0 {
 		i = slices.IndexFunc(all, func(d kube.Delivered) bool { return d.Name == name })
 	}
@@ -44,6 +48,12 @@ func (c Component) ConfigFile(list *framework.ResourceList, name string) (Config
 		err = fmt.Errorf("%s has no key %s, which %s mounts as %s", krm.Name(source.Object), source.Key, krm.Name(c.RNode), d.Path)
 	}
 	return ConfigFile{Mount: d.Mount, File: d.Path, Name: d.Name, ConfigMap: source.Object, Key: source.Key}, err
+}
+
+// looksFor says whether the component looks for the file at the path. The registry and
+// registryctl each have a config.yml, and registryctl reads both.
+func (c Component) looksFor(name, at string) bool {
+	return slices.ContainsFunc(c.Harbor.Files, func(f File) bool { return f.Of == c.Name() && f.Name == name && f.Path == at })
 }
 
 // missing is an error when the ConfigMap is not in the list.

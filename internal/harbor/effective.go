@@ -64,12 +64,14 @@ type NginxConfig struct {
 	Directives []Directive // none when not all of it can be seen
 	Secret     bool        // it is not to be shown
 	Unclear    string      // why it cannot be looked at
+
+	harbor *Harbor
 }
 
 // NginxConfig reads nginx.conf where nginx looks for it.
 func (c Component) NginxConfig(list *framework.ResourceList) NginxConfig {
 	found := c.At(list, NginxConf)
-	conf := NginxConfig{Location: c.WhereSet(found.Value, ""), Secret: found.Value.Secret}
+	conf := NginxConfig{Location: c.WhereSet(found.Value, ""), Secret: found.Value.Secret, harbor: c.Harbor}
 	if found.State != kube.Present || !found.Value.Known {
 		return conf
 	}

@@ -214,10 +214,13 @@ func (h *Harbor) byUse(pods []pod) {
 			address, _ := call.address(c, c.Environment(h.list))
 			service := kube.ServiceOf(h.list, c.GetNamespace(), address.Host)
 			for _, p := range pods {
-				if service == nil || !p.Behind(service) || h.runs(p) || len(p.containers) == 0 {
+				if service == nil || !p.Behind(service) || len(p.containers) == 0 {
 					continue
 				}
-				h.add(Component{Container: p.serving(address.Port), part: h.partNamed(call.To[0]), ByUse: true})
+				serving := p.serving(service, address.Port)
+				if part := h.partNamed(call.To[0]); h.free(part, p, serving) {
+					h.add(Component{Container: serving, part: part, ByUse: true})
+				}
 			}
 		}
 	}
@@ -233,8 +236,24 @@ func (l layout) partNamed(name string) Part {
 	return l.Parts[i]
 }
 
-// serving is the container that has the port, else the first one.
-func (p pod) serving(port string) kube.Container {
+// free says whether the container may run the part: the pod runs none, or the part
+// runs in the pods of another one and this container is neither.
+func (h *Harbor) free(part Part, p pod, c kube.Container) bool {
+	if part.With == "" || !h.runs(p) {
+		return !h.runs(p)
+	}
+	return !slices.ContainsFunc(h.Components, func(other Component) bool { return other.same(c) })
+}
+
+// serving is the container that has the port that a port of the Service leads to,
+// else the first one.
+func (p pod) serving(service *yaml.RNode, port string) kube.Container {
+	for i := range krm.Elements(service, "spec", "ports") {
+		if kube.Digits(service, "spec", "ports", i, "port") == port {
+			port = p.TargetPort(service, i)
+			break
+		}
+	}
 	for _, c := range p.containers {
 		for _, n := range krm.Elements(c.RNode, c.Path.Append("ports")...) {
 			if krm.Text(yaml.NewRNode(n), "containerPort") == port {
@@ -281,7 +300,7 @@ func (h *Harbor) bySoleName(group []pod) {
 		for _, p := range group {
 			for _, c := range p.containers {
 				image, _, _ := c.SplitImage()
-				if (c.Name == part.Name || c.Name == part.Container) && strings.Contains(image, part.Name) && !h.runs(p) {
+				if (c.Name == part.Name || c.Name == part.Container) && strings.Contains(image, part.Name) && h.free(part, p, c) {
 					called = append(called, c)
 				}
 			}

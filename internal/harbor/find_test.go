@@ -28,6 +28,13 @@ func service(name, selects string) string {
 	return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {selector: {run: " + selects + "}, ports: [{port: 80}]}\n---\n"
 }
 
+// store is a Service, and a pod of two containers behind it.
+func store(ports string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: store}\nspec: {selector: {run: images}, ports: " + ports + "}\n---\n" +
+		strings.Replace(workload("images", "mirror/distribution:2", ", ports: [{containerPort: 5000}]"), "}]}\n---", "}, {name: ctl, image: 'mirror/control:1', "+
+			"ports: [{name: ctl, containerPort: 8080}]}]}\n---", 1)
+}
+
 // nginx is one that passes requests on to an address.
 func nginx(address string) string {
 	return strings.Replace(workload("nginx", "nginx:1.29", ", volumeMounts: [{name: c, mountPath: /etc/nginx}]"), "spec: {containers",
@@ -67,6 +74,18 @@ func TestFindAll(t *testing.T) {
 			[]string{"1 1.2: adminserver=adminserver mysql=old mysql=m"}},
 		"redis by the address": {workload("ui", "harbor-ui:v1.2.0", variable("_REDIS_URL", "cache:6379,100,,11")) + service("cache", "r") +
 			workload("r", "redis:7", ""), []string{"1 1.2: ui=ui redis=r"}},
+		"registry and registryctl of 2.x by their addresses": {workload("core", "harbor-core:v2.15.1", ", env: [{name: REGISTRY_URL, value: 'http://store:5000'}, "+
+			"{name: REGISTRY_CONTROLLER_URL, value: 'http://store:8080'}]") + store("[{port: 5000}, {port: 8080, targetPort: ctl}]"),
+			[]string{"2 2.15: core=core registry=images registryctl=images/ctl"}},
+		"core and portal of 2.x by what the jobservice and nginx call": {workload("job", "harbor-jobservice:v2.15.1", variable("CORE_URL", "http://main:80")) +
+			workload("core", "harbor-core:v2.15.1", variable("PORTAL_URL", "http://pages")) +
+			service("pages", "web") + workload("web", "mirror/pages:1", ""), []string{"2 2.15: jobservice=job core=core portal=web"}},
+		"core of 2.x by the address": {workload("job", "harbor-jobservice:v2.15.1", variable("CORE_URL", "http://main:80")) +
+			service("main", "m") + workload("m", "mirror/main:1", ""), []string{"2 2.15: jobservice=job core=m"}},
+		"trivy of 2.x by the address": {workload("core", "harbor-core:v2.15.1", ", env: [{name: TRIVY_ADAPTER_URL, value: 'http://scan'}, {name: WITH_TRIVY, value: 'true'}]") +
+			service("scan", "s") + workload("s", "mirror/scan:1", ""), []string{"2 2.15: core=core trivy=s"}},
+		"no trivy of 2.x": {workload("core", "harbor-core:v2.15.1", ", env: [{name: TRIVY_ADAPTER_URL, value: 'http://scan'}, {name: WITH_TRIVY, value: 'false'}]") +
+			service("scan", "s") + workload("s", "mirror/scan:1", ""), []string{"2 2.15: core=core"}},
 		"an address outside": {workload("adminserver", "harbor-adminserver:v1.2.0", variable("MYSQL_HOST", "db.example.com")) +
 			service("db", "m") + workload("m", "percona:5.7", ""), []string{"1 1.2: adminserver=adminserver"}},
 		"registry by name": {workload("ui", "harbor-ui:v1.2.0", "") + workload("registry", "mirror/my-registry:2", "") + workload("web", "nginx", ""),
@@ -100,6 +119,9 @@ func TestFindAll(t *testing.T) {
 				text := string('0'+rune(h.Generation)) + " " + h.Release.String() + ":"
 				for _, c := range h.Components {
 					text += " " + c.Name() + "=" + strings.TrimPrefix(c.GetNamespace()+"/"+c.GetName(), "/")
+					if c.part.With != "" {
+						text += "/" + c.Container.Name
+					}
 				}
 				got = append(got, text)
 			}

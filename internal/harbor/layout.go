@@ -12,7 +12,14 @@ type layout struct {
 	Releases string
 	Parts    []Part
 	Calls    []Call
-	Files    []File
+	// Proxied are the locations whose requests nginx, or an Ingress in its place,
+	// passes on to Harbor, and the parts that answer them: the one that is meant
+	// first. Other locations may be of Notary or of somebody else.
+	Proxied map[string][]string
+	Files   []File
+	// Listens are the ports that parts listen on, where no nginx.conf or config.yml of
+	// the registry says it.
+	Listens []Listen
 	// Defaults are what parts take for variables that are not set, by part, but for
 	// those that name one of the Files.
 	Defaults map[string]map[string]string
@@ -39,6 +46,28 @@ type Call struct {
 	// To are the parts that may answer: the one that is meant first, then those
 	// that pass requests on to it.
 	To []string
+	// Port is the variable that has the port, where the setting is the host alone.
+	Port string
+	// If says whether the part is called at all.
+	If Condition
+	// Asked says that the other part is only asked whether it is there.
+	Asked bool
+}
+
+// Listen is a port that a part listens on: a number, or an address that ends with
+// one.
+type Listen struct {
+	Setting
+	// Default is the port where the setting has none.
+	Default string
+	// If and Unless say whether the part listens there, TLS whether it speaks TLS.
+	If, Unless, TLS Condition
+}
+
+// Condition is a setting that has a value: Is, or any where that is "".
+type Condition struct {
+	Setting
+	Is string
 }
 
 // File is a configuration file of a part.

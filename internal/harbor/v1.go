@@ -32,6 +32,11 @@ var v1 = layout{
 		{Setting: of(JobService), Default: "http://ui", DefaultUntil: Release{1, 2}, To: []string{UI, Nginx}},
 		{Setting: secret(UI, Variable(RedisURL)), To: []string{RedisServer}},
 	},
+	Proxied: map[string][]string{"/": {UI, Registry}, "/v2/": {UI, Registry}, "/service/": {UI, Registry}, "/api/": {UI, Registry}, "/c/": {UI, Registry}},
+	Listens: []Listen{
+		{Setting: of(UI, Key(AppConfFile, "", "httpport"))},
+		{Setting: of(JobService, Key(AppConfFile, "", "httpport"))},
+	},
 	Files: []File{
 		{Of: AdminServer, Name: "key", Path: "/etc/adminserver/key", Variable: KeyPath},
 		{Of: JobService, Name: "key", Path: "/etc/jobservice/key", Variable: KeyPath},

@@ -28,6 +28,42 @@ var v2 = layout{
 		{Name: RegistryCtl, Container: "registryctl", With: Registry, Images: []string{"harbor-registryctl"}},
 		{Name: Trivy, Container: "trivy", Images: []string{"trivy-adapter-photon", "harbor-adapter-trivy"}},
 	},
+	// Harbor v2.15 src/lib/config: metadata/metadatalist.go and systemconfig.go have
+	// the defaults, src/pkg/exporter/harbor_cli.go what the exporter calls.
+	Calls: []Call{
+		{Setting: of(Core, Variable("REGISTRY_URL")), Default: "http://registry:5000", To: []string{Registry}},
+		{Setting: of(Core, Variable("REGISTRY_CONTROLLER_URL")), Default: "http://registryctl:8080", To: []string{RegistryCtl}},
+		{Setting: of(Core, Variable("CORE_URL")), Default: "http://core:8080", To: []string{Core}},
+		{Setting: of(Core, Variable("CORE_LOCAL_URL")), Default: "http://127.0.0.1:8080", To: []string{Core}},
+		{Setting: of(Core, Variable("JOBSERVICE_URL")), Default: "http://jobservice:8080", To: []string{JobService}},
+		{Setting: of(Core, Variable("PORTAL_URL")), Default: "http://portal:8080", To: []string{Portal}, Asked: true},
+		{Setting: of(Core, Variable("TOKEN_SERVICE_URL")), To: []string{Core, Nginx}},
+		{Setting: of(Core, Variable("TRIVY_ADAPTER_URL")), Default: "http://trivy-adapter:8080", To: []string{Trivy},
+			If: Condition{of(Core, Variable("WITH_TRIVY")), "true"}},
+		{Setting: of(Core, Variable("NOTARY_URL")), To: []string{NotaryServer}},
+		{Setting: of(Core, Variable("CHART_REPOSITORY_URL")), To: []string{ChartMuseum}},
+		{Setting: of(JobService, Variable("CORE_URL")), To: []string{Core}},
+		{Setting: of(JobService, Variable("REGISTRY_URL")), Default: "http://registry:5000", To: []string{Registry}},
+		{Setting: of(JobService, Variable("REGISTRY_CONTROLLER_URL")), Default: "http://registryctl:8080", To: []string{RegistryCtl}},
+		{Setting: of(JobService, Variable("TOKEN_SERVICE_URL")), To: []string{Core, Nginx}},
+		{Setting: of(Exporter, Variable("HARBOR_SERVICE_HOST")), Port: "HARBOR_SERVICE_PORT", To: []string{Core, Nginx}},
+	},
+	Proxied: map[string][]string{"/": {Portal, Core}, "/v2/": {Core}, "/service/": {Core}, "/api/": {Core}, "/c/": {Core}},
+	// Harbor v2.15 src/core/main.go, src/jobservice/config, src/registryctl/config;
+	// harbor-scanner-trivy pkg/etc/config.go.
+	Listens: []Listen{
+		{Setting: of(Core, Key(AppConfFile, "", "httpport")), Default: "8080", Unless: internalTLS(Core)},
+		{Setting: of(Core), Default: "8443", If: internalTLS(Core), TLS: internalTLS(Core)},
+		{Setting: of(Core, Variable("METRIC_PORT")), Default: "9090", If: Condition{of(Core, Variable("METRIC_ENABLE")), "true"}},
+		{Setting: of(JobService, Variable("JOB_SERVICE_PORT"), Field("config.yml", "port")),
+			TLS: Condition{of(JobService, Variable("JOB_SERVICE_PROTOCOL"), Field("config.yml", "protocol")), "https"}},
+		{Setting: of(JobService, Field("config.yml", "metric", "port")), If: Condition{of(JobService, Field("config.yml", "metric", "enabled")), "true"}},
+		{Setting: of(RegistryCtl, Variable("PORT"), Field("config.yml", "port")),
+			TLS: Condition{of(RegistryCtl, Variable("REGISTRYCTL_PROTOCOL"), Field("config.yml", "protocol")), "https"}},
+		{Setting: of(Exporter, Variable("HARBOR_EXPORTER_PORT"))},
+		{Setting: of(Trivy, Variable("SCANNER_API_SERVER_ADDR")), Default: "8080",
+			TLS: Condition{Setting: of(Trivy, Variable("SCANNER_API_SERVER_TLS_CERTIFICATE"))}},
+	},
 	DatabaseServer: Database,
 	DatabasePort:   5432,
 	Database: []DatabaseUse{
@@ -47,9 +83,14 @@ var v2 = layout{
 		{secret(Exporter, Variable("HARBOR_DATABASE_PASSWORD")), DatabasePassword},
 	},
 	Files: []File{
+		{Of: Core, Name: AppConfFile, Path: "/etc/core/app.conf", Variable: ConfigPath},
+		{Of: Core, Name: "key", Path: "/etc/core/key", Variable: KeyPath},
+		{Of: Core, Name: "private_key.pem", Path: "/etc/core/private_key.pem", Variable: TokenKeyPath},
 		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml"},
 		{Of: Registry, Name: RegistryConfigFile, Path: RegistryDir + "/" + RegistryConfigFile},
+		{Of: RegistryCtl, Name: "config.yml", Path: "/etc/registryctl/config.yml"},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
+		{Of: Portal, Name: "nginx.conf", Path: NginxConf},
 	},
 	JobLogs: &JobLogUse{Of: JobService, Jobs: Field("config.yml", "job_loggers"), Own: Field("config.yml", "loggers"), Folder: "/var/log/jobs"},
 	Redis: slices.Concat(
@@ -72,6 +113,11 @@ var v2 = layout{
 			{Setting: secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...), Purpose: "registry", Encode: Redis.password},
 		},
 	),
+}
+
+// internalTLS says whether a part speaks TLS to the others.
+func internalTLS(part string) Condition {
+	return Condition{of(part, Variable("INTERNAL_TLS_ENABLED")), "true"}
 }
 
 // urls are settings that hold the URL of a Redis (harbor-helm 1.19, templates).

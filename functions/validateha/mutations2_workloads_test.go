@@ -1,0 +1,63 @@
+package validateha_test
+
+import "sigs.k8s.io/kustomize/kyaml/yaml"
+
+// core2 gives a setting of the core another value.
+func core2(name, value string) change {
+	return set("ConfigMap", "harbor-core", value, "data", name)
+}
+
+// job2 gives a setting of the jobservice another value.
+func job2(name, value string) change {
+	return set("ConfigMap", "harbor-jobservice-env", value, "data", name)
+}
+
+// ingress2 is an Ingress in front of Harbor with one backend for each path of its.
+func ingress2(core, portal string) change {
+	return add("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: harbor}\nspec:\n  rules:\n  - host: hub.example.com\n    http:\n      paths:\n" +
+		"      - {path: /api/, pathType: Prefix, backend: {service: {name: harbor-core, port: {number: 80}}}}\n" +
+		"      - {path: /v2/, pathType: Prefix, backend: {service: " + core + "}}\n" +
+		"      - {path: /blog/, pathType: Prefix, backend: {service: {name: blog, port: {number: 80}}}}\n" +
+		"      - {path: /, pathType: Prefix, backend: {service: " + portal + "}}\n")
+}
+
+const (
+	toCore   = "{name: harbor-core, port: {number: 80}}"
+	toPortal = "{name: harbor-portal, port: {number: 80}}"
+)
+
+// callMutations2 are addresses, Services and routes that lead nowhere.
+var callMutations2 = []mutation{
+	{"core calls a registry of nobody", "L17", e, core2("REGISTRY_URL", "http://registri:5000")},
+	{"core calls the registry at another port", "L17", e, core2("REGISTRY_URL", "http://harbor-registry:5001")},
+	{"core calls the registry by https", "L17", e, core2("REGISTRY_URL", "https://harbor-registry:5000")},
+	{"core calls registryctl at the port of the registry's debugging", "L17", e, core2("REGISTRY_CONTROLLER_URL", "http://harbor-registry:5001")},
+	{"core calls a jobservice of nobody", "L17", e, core2("JOBSERVICE_URL", "http://jobservice")},
+	{"core does not say where the jobservice is", "L17", e, cut("ConfigMap", "harbor-core", "data", "JOBSERVICE_URL")},
+	{"core calls itself by another's name", "L17", e, core2("CORE_URL", "http://harbor-portal:80")},
+	{"core calls itself at another port", "L17", e, core2("CORE_LOCAL_URL", "http://127.0.0.1:8443")},
+	{"core looks after a portal of nobody", "L17", w, core2("PORTAL_URL", "http://portal")},
+	{"core calls a trivy of nobody", "L17", e, core2("TRIVY_ADAPTER_URL", "http://trivy:8080")},
+	{"jobservice calls a core of nobody", "L17", e, job2("CORE_URL", "http://core")},
+	{"jobservice calls registryctl at the registry", "L17", e, job2("REGISTRY_CONTROLLER_URL", "http://harbor-trivy:8080")},
+	{"nginx passes to a core of nobody", "L17", e, text("ConfigMap", "harbor-nginx", "server harbor-core:80", "server core:80", "data", "nginx.conf")},
+	{"nginx passes to the core's own port", "L17", e, text("ConfigMap", "harbor-nginx", "server harbor-core:80", "server harbor-core:8080", "data", "nginx.conf")},
+	{"nginx listens elsewhere than its Service leads to", "L17", e, text("ConfigMap", "harbor-nginx", "listen 8080;\n    listen [::]:8080", "listen 8443;\n    listen [::]:8443", "data", "nginx.conf")},
+	{"core listens elsewhere", "L17", e, text("ConfigMap", "harbor-core", "httpport = 8080", "httpport = 8081", "data", "app.conf")},
+	{"portal listens elsewhere", "L17", e, text("ConfigMap", "harbor-portal", "listen 8080;\n    listen [::]:8080", "listen 80;\n    listen [::]:80", "data", "nginx.conf")},
+	{"jobservice listens elsewhere", "L17", e, text("ConfigMap", "harbor-jobservice", "port: 8080", "port: 9090", "data", "config.yml")},
+	{"registryctl listens elsewhere", "L17", e, text("ConfigMap", "harbor-registry", "port: 8080", "port: 8081", "data", "ctl-config.yml")},
+	{"trivy listens elsewhere", "L17", e, put("StatefulSet", "harbor-trivy", yaml.MustParse("[{name: SCANNER_API_SERVER_ADDR, value: ':9090'}]").YNode(),
+		"spec", "template", "spec", "containers", 0, "env")},
+	{"Service of the core selects nobody", "L17", e, set("Service", "harbor-core", "cores", "spec", "selector", "app.kubernetes.io/component")},
+	{"Service of the core lacks the port", "L17", e, set("Service", "harbor-core", 8080, "spec", "ports", 0, "port")},
+	{"Ingress passes to nobody", "L17", e, ingress2("{name: core, port: {number: 80}}", toPortal)},
+	{"Ingress passes to a port that the core's Service lacks", "L17", e, ingress2("{name: harbor-core, port: {number: 8080}}", toPortal)},
+	{"Ingress passes to a port of no name", "L17", e, ingress2("{name: harbor-core, port: {name: web}}", toPortal)},
+	{"Ingress passes pushes to the portal", "L17", e, ingress2(toPortal, toPortal)},
+	{"Ingress passes to a Service without pods", "L17", e, both(ingress2("{name: idle, port: {number: 80}}", toPortal),
+		add("apiVersion: v1\nkind: Service\nmetadata: {name: idle}\nspec: {selector: {app: idle}, ports: [{port: 80}]}\n"))},
+	{"HTTPRoute passes to nobody", "L17", e, add("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: harbor}\nspec:\n" +
+		"  rules:\n  - matches: [{path: {type: PathPrefix, value: /v2}}]\n    backendRefs: [{name: core, port: 80}]\n" +
+		"  - matches: [{path: {type: PathPrefix, value: /api}}]\n    backendRefs: [{name: harbor-core, port: 80}]\n")},
+}
