@@ -72,6 +72,7 @@ type stand struct {
 	programs   map[string]string // by path in the image
 	files      map[string]string
 	links      map[string]string
+	folders    []string // empty ones beside the Dockerfile, to be copied
 }
 
 // build builds the image with the libraries that the programs need.
@@ -103,6 +104,11 @@ func (s stand) build(t *testing.T, tag string) {
 		write(path, nil, 0o644)
 		path = filepath.Join(dir, "root", path)
 		if err := errors.Join(os.Remove(path), os.Symlink(target, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, folder := range s.folders {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,9 +170,27 @@ type container struct {
 // start starts one pod of a workload as the manifests have it, but for the
 // edits of the test, and waits until it answers on the port.
 func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *container {
+	n.t.Helper()
+	ct := n.create(workload, port, edits...)
+	ct.wait()
+	return ct
+}
+
+// refuses wants a pod not to start, and to say why.
+func (n *dockerNode) refuses(workload, why string, edits ...func(*pod)) {
+	n.t.Helper()
+	ct := n.create(workload, 5000, edits...)
+	must(n.t, "", "", "docker", "wait", ct.id)
+	if log := ct.log(); !strings.Contains(log, why) {
+		n.t.Errorf("%s ends and does not say %q:\n%s", workload, why, log)
+	}
+}
+
+// create is start that does not wait.
+func (n *dockerNode) create(workload string, port int, edits ...func(*pod)) *container {
 	t := n.t
 	t.Helper()
-	p := podOf(t, n.objects, "ReplicationController", workload)
+	p := podOf(t, n.objects, kindOf(t, n.objects, workload), workload)
 	for _, edit := range edits {
 		edit(&p)
 	}
@@ -207,8 +231,11 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 
 	command := []string{"--network", "container:" + ct.sandbox, "--env-file", envFile}
 	// Since Kubernetes 1.9.4 ConfigMaps and Secrets are read-only.
-	for _, folder := range p.folders {
-		command = append(command, "--mount", "type=bind,readonly,source="+filepath.Join(dir, "files", folder)+",target="+folder)
+	for _, mount := range p.mounts {
+		command = append(command, "--mount", "type=bind,readonly,source="+filepath.Join(dir, "files", mount)+",target="+mount)
+	}
+	if p.user != "" {
+		command = append(command, "--user", p.user, "--group-add", p.group, "--tmpfs", "/tmp")
 	}
 	for path, claim := range p.claims {
 		command = append(command, "--mount", "type=volume,source="+n.volume(claim)+",target="+path)
@@ -222,12 +249,23 @@ func (n *dockerNode) start(workload string, port int, edits ...func(*pod)) *cont
 	command = append(append(command, image), arguments...)
 	t.Cleanup(func() {
 		if t.Failed() && ct.id != "" {
-			t.Logf("the last words of %s:\n%s", workload, run(t, "", "", "docker", "logs", "--tail", "3", ct.id).stderr)
+			t.Logf("the last words of %s:\n%s", workload, run(t, "", "", "docker", "logs", "--tail", "6", ct.id).stderr)
 		}
 	})
 	n.run(&ct.id, command...)
-	ct.wait()
 	return ct
+}
+
+// kindOf returns the kind of the workload of a name.
+func kindOf(t *testing.T, all []object, workload string) string {
+	t.Helper()
+	for _, obj := range all {
+		if kind := text(obj, "kind"); text(metadata(obj), "name") == workload && len(at(obj, "spec", "template")) > 0 {
+			return kind
+		}
+	}
+	t.Fatalf("there is no workload %s", workload)
+	return ""
 }
 
 // run creates a container and starts it. Its ID is known to the caller also if

@@ -44,10 +44,15 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	// Debian keeps the programs of each release of PostgreSQL apart.
+	postgres, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if err != nil {
+		panic(err)
+	}
 	for name, value := range map[string]string{
 		// What make installs comes before what the machine has. Debian keeps
 		// servers where only root looks for programs.
-		"PATH": bin + string(os.PathListSeparator) + os.Getenv("PATH") + ":/usr/sbin",
+		"PATH": strings.Join(append([]string{bin, os.Getenv("PATH"), "/usr/sbin"}, postgres...), string(os.PathListSeparator)),
 		// kpt up to 1.0.0-beta.58 reads the first, later ones the second.
 		"KPT_FN_RUNTIME": "docker",
 		"KRM_FN_RUNTIME": "docker",

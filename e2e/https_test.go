@@ -32,7 +32,7 @@ const hub = "hub.example.com"
 func TestHTTPS(t *testing.T) {
 	need(t, "docker", "krmfn", "docker-registry", "nginx", "ldd")
 	removeLeftovers(t)
-	images := buildStands(t)
+	images := buildStands(t, stands)
 	certificate, key := certificateFor(t, hub)
 
 	render := func(t *testing.T, endpoint, cfg string) registries {

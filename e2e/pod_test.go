@@ -2,36 +2,53 @@ package e2e
 
 import (
 	"encoding/base64"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// pod is one pod of a workload as a kubelet would start it: what its main
-// container runs, and what it finds in its environment and in its files.
+// pod is one pod of a workload as a kubelet would start it: what one container
+// runs, and what it finds in its environment and in its files.
 type pod struct {
 	image         string
 	command, args []string // in place of the image's ENTRYPOINT and CMD
 	services      []string // names that lead to this pod
 	env           map[string]string
 	files         map[string]string // by path; of ConfigMaps and Secrets only
-	folders       []string          // where these are mounted
+	mounts        []string          // folders and files where these are mounted
 	claims        map[string]string // names of claims by where they are mounted
+	user, group   string            // of the processes, and of the files in claims; "" as the image has them
 }
 
 // podOf resolves every reference of the workload's first container. One that
 // leads nowhere fails the test, as it keeps a pod from starting.
 func podOf(t *testing.T, all []object, kind, workload string) pod {
 	t.Helper()
-	k := kubelet{t: t, objects: map[string]object{}}
-	for _, obj := range all {
-		k.objects[name(obj)] = obj
-	}
-	template := at(k.find(kind, workload), "spec", "template")
+	return containerOf(t, all, kind, workload, "")
+}
+
+// containerOf is podOf for the container of a name.
+func containerOf(t *testing.T, all []object, kind, workload, called string) pod {
+	t.Helper()
+	k := kubelet{t: t, objects: byName(all)}
+	obj := k.find(kind, workload)
+	template := at(obj, "spec", "template")
 	spec := at(template, "spec")
-	container, _ := list(spec["containers"])[0].(object)
+	i := slices.IndexFunc(list(spec["containers"]), func(c any) bool {
+		container, _ := c.(object)
+		return called == "" || text(container, "name") == called
+	})
+	if i < 0 {
+		t.Fatalf("%s %s has no container %s", kind, workload, called)
+	}
+	container, _ := list(spec["containers"])[i].(object)
 	p := pod{
+		user:     number(at(spec, "securityContext")["runAsUser"]),
+		group:    number(at(spec, "securityContext")["fsGroup"]),
 		image:    text(container, "image"),
 		services: k.services(at(template, "metadata", "labels")),
 		env:      k.environment(container),
@@ -39,8 +56,16 @@ func podOf(t *testing.T, all []object, kind, workload string) pod {
 		claims:   map[string]string{},
 	}
 	p.command, p.args = texts(container["command"], p.env), texts(container["args"], p.env)
-	k.mount(&p, spec, container)
+	k.mount(&p, obj, container)
 	return p
+}
+
+func byName(all []object) map[string]object {
+	objects := map[string]object{}
+	for _, obj := range all {
+		objects[name(obj)] = obj
+	}
+	return objects
 }
 
 type kubelet struct {
@@ -90,10 +115,18 @@ func (k kubelet) value(kind string, ref object) string {
 
 var variable = regexp.MustCompile(`\$\$|\$\(([A-Za-z0-9_]+)\)`)
 
-// environment resolves env in its order: a value can refer to what stands
-// before it.
+// environment resolves envFrom, and then env in its order: a value can refer to
+// what stands before it.
 func (k kubelet) environment(container object) map[string]string {
 	env := map[string]string{}
+	for _, f := range list(container["envFrom"]) {
+		from, _ := f.(object)
+		for kind, ref := range map[string]object{"ConfigMap": at(from, "configMapRef"), "Secret": at(from, "secretRef")} {
+			if len(ref) > 0 {
+				maps.Copy(env, k.data(kind, text(ref, "name")))
+			}
+		}
+	}
 	for _, e := range list(container["env"]) {
 		entry, _ := e.(object)
 		from := at(entry, "valueFrom")
@@ -140,10 +173,14 @@ func (k kubelet) services(labels object) []string {
 }
 
 // mount resolves the volumes that hold ConfigMaps, Secrets and claims.
-func (k kubelet) mount(p *pod, spec, container object) {
+func (k kubelet) mount(p *pod, workload, container object) {
 	k.t.Helper()
-	volumes := map[string]object{}
-	for _, v := range list(spec["volumes"]) {
+	volumes, own := map[string]object{}, map[string]bool{}
+	for _, c := range list(at(workload, "spec")["volumeClaimTemplates"]) {
+		claim, _ := c.(object)
+		own[text(metadata(claim), "name")] = true
+	}
+	for _, v := range list(at(workload, "spec", "template", "spec")["volumes"]) {
 		volume, _ := v.(object)
 		volumes[text(volume, "name")] = volume
 	}
@@ -155,11 +192,23 @@ func (k kubelet) mount(p *pod, spec, container object) {
 			p.claims[mountPath] = claim
 			continue
 		}
+		if volume["emptyDir"] != nil || own[text(mount, "name")] {
+			continue // empty, and of this pod alone
+		}
 		files := k.volume(volume)
-		if len(files) == 0 || mount["subPath"] != nil {
+		if file := text(mount, "subPath"); file != "" {
+			content, ok := files[file]
+			if !ok {
+				k.t.Fatalf("the mount at %s is of %s, which its volume does not hold: %v", mountPath, file, volume)
+			}
+			p.mounts = append(p.mounts, mountPath)
+			p.files[mountPath] = content
+			continue
+		}
+		if len(files) == 0 {
 			k.t.Fatalf("the mount at %s is of a kind that this test does not know: %v", mountPath, volume)
 		}
-		p.folders = append(p.folders, mountPath)
+		p.mounts = append(p.mounts, mountPath)
 		for file, content := range files {
 			p.files[path.Join(mountPath, file)] = content
 		}
@@ -188,6 +237,9 @@ func (k kubelet) volume(volume object) map[string]string {
 func (k kubelet) items(files map[string]string, kind, name string, source object) {
 	optional, _ := source["optional"].(bool)
 	data := k.data(kind, name)
+	if source["items"] == nil {
+		maps.Copy(files, data)
+	}
 	for _, i := range list(source["items"]) {
 		item, _ := i.(object)
 		value, ok := data[text(item, "key")]
@@ -211,6 +263,14 @@ func at(obj object, path ...string) object {
 func text(obj object, key string) string {
 	s, _ := obj[key].(string)
 	return s
+}
+
+// number is a whole number as text, "" where there is none.
+func number(v any) string {
+	if n, ok := v.(int); ok {
+		return strconv.Itoa(n)
+	}
+	return ""
 }
 
 func list(v any) []any {

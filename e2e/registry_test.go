@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ CMD ["/etc/registry/config.yml"]
 func TestRegistry(t *testing.T) {
 	need(t, "docker", "krmfn", "docker-registry", "nginx", "ldd")
 	removeLeftovers(t)
-	images := buildStands(t)
+	images := buildStands(t, stands)
 	dir := tree(t)
 	ours := makeHarbor(t, dir)
 	r := registries{images: images, objects: ours.all}
@@ -91,9 +92,9 @@ func TestRegistry(t *testing.T) {
 	t.Run("behind nginx", r.behindNginx)
 }
 
-// buildStands builds what stands for the images of the manifests, and returns its
-// names by theirs.
-func buildStands(t *testing.T) map[string]string {
+// buildStands builds what stands for the images of manifests, and returns its names
+// by theirs.
+func buildStands(t *testing.T, stands map[string]stand) map[string]string {
 	t.Helper()
 	images := map[string]string{}
 	for name, s := range stands {
@@ -217,7 +218,7 @@ func (r registries) access(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if response := c.do("POST", "http://"+replica(0)+"/v2/library/access/blobs/uploads/", signed, nil); response.StatusCode != token.status {
+		if response := c.do("POST", "http://"+replica(0)+"/v2/library/access/blobs/uploads/", "Bearer "+signed, nil); response.StatusCode != token.status {
 			t.Errorf("a token %s: the registry answers %s, want %d", what, response.Status, token.status)
 		}
 	}
@@ -272,6 +273,13 @@ func (r registries) uploadMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.uploadMoves("Bearer " + token)
+}
+
+// uploadMoves does that with two replicas and a stranger.
+func (c *registryClient) uploadMoves(authorization string) {
+	t := c.t
+	t.Helper()
 	layer, err := random.Layer(1<<20, types.DockerLayer)
 	if err != nil {
 		t.Fatal(err)
@@ -315,7 +323,7 @@ func (r registries) uploadMoves(t *testing.T) {
 			query.Set("digest", digest.String())
 			to.RawQuery = query.Encode()
 		}
-		response := c.do(step.method, to.String(), token, step.body)
+		response := c.do(step.method, to.String(), authorization, step.body)
 		if response.StatusCode != step.status {
 			t.Fatalf("%s to %s: %s, want %d", step.method, step.host, response.Status, step.status)
 		}
@@ -503,13 +511,14 @@ func (s stall) Read([]byte) (int, error) {
 
 // registryClient is a client of registries who logs in as the administrator.
 type registryClient struct {
-	t                  *testing.T
-	addresses          map[string]string // where a host and port really are: instead of DNS and node ports
-	transport          *http.Transport
-	external, password string
-	more               []remote.Option
-	start              time.Time
-	requests, failed   atomic.Int64
+	t                *testing.T
+	addresses        map[string]string // where a host and port really are: instead of DNS and node ports
+	transport        *http.Transport
+	external         string
+	user, password   string // admin where there is only a password
+	more             []remote.Option
+	start            time.Time
+	requests, failed atomic.Int64
 }
 
 func newRegistryClient(t *testing.T, addresses map[string]string) *registryClient {
@@ -544,7 +553,7 @@ func (c *registryClient) log(format string, values ...any) {
 }
 
 // do sends one request.
-func (c *registryClient) do(method, to, token string, body []byte) *http.Response {
+func (c *registryClient) do(method, to, authorization string, body []byte) *http.Response {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	c.t.Cleanup(cancel)
@@ -552,8 +561,8 @@ func (c *registryClient) do(method, to, token string, body []byte) *http.Respons
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
 	}
 	response, err := c.RoundTrip(request)
 	if err != nil {
@@ -575,7 +584,7 @@ func (c *registryClient) image() v1.Image {
 func (c *registryClient) options(ctx context.Context) []remote.Option {
 	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(c)}
 	if c.password != "" {
-		options = append(options, remote.WithAuth(&authn.Basic{Username: "admin", Password: c.password}))
+		options = append(options, remote.WithAuth(&authn.Basic{Username: cmp.Or(c.user, "admin"), Password: c.password}))
 	}
 	return append(options, c.more...)
 }

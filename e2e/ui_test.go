@@ -111,10 +111,14 @@ func sign(key libtrust.PrivateKey, claims object) (string, error) {
 	return payload + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// beUI ends the program if it is to be the ui.
+// beUI ends the program if it is to be the ui, or a part of Harbor 2.x.
 func beUI() {
 	if password := os.Getenv(asUI); password != "" {
 		fmt.Println(serveUI(password))
+		os.Exit(1)
+	}
+	if part := os.Getenv(asPart); part != "" {
+		fmt.Println(servePart(part))
 		os.Exit(1)
 	}
 }
