@@ -10,7 +10,7 @@
 // section away that the config has.
 //
 // Harbor 1.2 to 1.5 knows all sections but jobLogs. Of Harbor 2.x, replicas,
-// cephFS, jobLogs, redis, database and nodePort work, of 1.6 to 1.10 replicas,
+// cephFS, jobLogs, redis, database, nodePort and secrets work, of 1.6 to 1.10 replicas,
 // cephFS and nodePort; the others are refused there.
 package harborha
 

@@ -10,7 +10,7 @@ import (
 // registryConfig moves secrets of the registry from config.yml to variables. The
 // one that all replicas of the registry have to share is given to it in any case.
 func (m *mover) registryConfig(c harbor.Component) error {
-	if c.Name() != harbor.Registry {
+	if c.Name() != harbor.Registry && c.Name() != harbor.RegistryCtl {
 		return nil
 	}
 	config := c.RegistryConfig(m.list, c.Environment(m.list))
@@ -27,8 +27,8 @@ func (m *mover) registryConfig(c harbor.Component) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range m.harbor.SecretsOf(c) {
-		if v.Variable == "" || !v.Open() {
+	for _, v := range m.before { // registryctl reads what the registry reads, and may come second
+		if v.Component.RNode != c.RNode || v.Component.Name() != c.Name() || v.Variable == "" || !v.Open() {
 			continue
 		}
 		if err := embedded.Remove(m.list, v.Place.Field...); err != nil {
@@ -40,6 +40,9 @@ func (m *mover) registryConfig(c harbor.Component) error {
 			}
 		}
 	}
+	if c.Name() != harbor.Registry {
+		return nil
+	}
 	return m.shareSecret(c)
 }
 
@@ -48,11 +51,12 @@ func (m *mover) registryConfig(c harbor.Component) error {
 func (m *mover) shareSecret(c harbor.Component) error {
 	for _, use := range m.harbor.Secrets {
 		for _, s := range use.Settings {
-			if !use.Shared || s.Of != harbor.Registry || c.FromSecret(m.list, s.Places[0].Variable) {
+			variable := s.Places[0].Variable
+			if v, _ := c.Environment(m.list).Get(variable); !use.Shared || s.Of != harbor.Registry || variable == "" || v.Source.Kind == "Secret" {
 				continue
 			}
 			to := m.place(use)
-			if err := c.SetSecretVariable(m.list, s.Places[0].Variable, to.Name, to.Key); err != nil {
+			if err := c.SetSecretVariable(m.list, variable, to.Name, to.Key); err != nil {
 				return err
 			}
 		}

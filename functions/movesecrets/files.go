@@ -72,13 +72,22 @@ type volumeFiles struct {
 func (f *volumeFiles) move(volume krm.Path) error {
 	node := yaml.NewRNode(krm.Lookup(f.component.RNode, volume...))
 	sources, mode := krm.Elements(node, "projected", "sources"), krm.Lookup(node, "projected", "defaultMode")
-	if configMap := krm.Lookup(node, "configMap"); configMap != nil && configMap.Kind == yaml.MappingNode {
-		mode = krm.Lookup(node, "configMap", "defaultMode")
-		configMap = yaml.CopyYNode(configMap)
-		if err := yaml.NewRNode(configMap).PipeE(yaml.Clear("defaultMode")); err != nil {
+	for _, kind := range []string{"configMap", "secret"} {
+		ref := krm.Lookup(node, kind)
+		if ref == nil || ref.Kind != yaml.MappingNode {
+			continue
+		}
+		mode = krm.Lookup(node, kind, "defaultMode")
+		ref = yaml.CopyYNode(ref)
+		if err := yaml.NewRNode(ref).PipeE(yaml.Clear("defaultMode")); err != nil {
 			return err
 		}
-		sources = krm.List(krm.Map("configMap", configMap)).Content
+		if name := krm.Lookup(yaml.NewRNode(ref), "secretName"); name != nil {
+			if err := yaml.NewRNode(ref).PipeE(yaml.Tee(yaml.Clear("secretName")), yaml.SetField("name", yaml.NewRNode(name))); err != nil {
+				return err
+			}
+		}
+		sources = krm.List(krm.Map(kind, ref)).Content
 	}
 	s := split{volumeFiles: f, volume: volume}
 	for _, source := range sources {
@@ -129,17 +138,26 @@ func (s *split) take(from harbor.SecretKey, item *yaml.Node) {
 
 // source splits one source.
 func (s *split) source(source *yaml.Node) error {
-	configMap := krm.Lookup(yaml.NewRNode(source), "configMap")
-	if configMap == nil || configMap.Kind != yaml.MappingNode {
+	kind, from := "ConfigMap", krm.Lookup(yaml.NewRNode(source), "configMap")
+	if from == nil {
+		kind, from = "Secret", krm.Lookup(yaml.NewRNode(source), "secret")
+	}
+	if from == nil || from.Kind != yaml.MappingNode {
 		s.stay = append(s.stay, source)
 		return nil
 	}
-	ref := yaml.NewRNode(yaml.CopyYNode(configMap))
+	ref := yaml.NewRNode(yaml.CopyYNode(from))
 	name, all := krm.Text(ref, "name"), krm.Elements(ref, "items")
-	obj := kube.Find(s.list, "ConfigMap", s.component.GetNamespace(), name)
+	obj := kube.Find(s.list, kind, s.component.GetNamespace(), name)
+	if kind == "Secret" && obj == nil {
+		s.stay = append(s.stay, source)
+		return nil
+	}
 	if obj != nil && len(all) == 0 {
 		for _, key := range kube.Keys(obj) {
-			all = append(all, krm.Map("key", key, "path", key))
+			if kind == "ConfigMap" || s.isSeen(key) {
+				all = append(all, krm.Map("key", key, "path", key))
+			}
 		}
 	}
 	left, taken := krm.List(), len(s.taken)
@@ -147,12 +165,12 @@ func (s *split) source(source *yaml.Node) error {
 		item := yaml.NewRNode(node)
 		from, file := krm.Text(item, "key"), krm.Text(item, "path")
 		use, ok := s.secret(s.paths(file), path.Base(file), from)
-		if !ok || from == "" || file == "" {
+		to := s.place(use)
+		if !ok || from == "" || file == "" || kind == "Secret" && to == (harbor.SecretKey{Name: name, Key: from}) {
 			left.Content = append(left.Content, node)
 			continue
 		}
-		s.taken = append(s.taken, kube.Source{Kind: "ConfigMap", Name: name, Key: from, Object: obj})
-		to := s.place(use)
+		s.taken = append(s.taken, kube.Source{Kind: kind, Name: name, Key: from, Object: obj})
 		krm.Lookup(item, "key").Value = to.Key
 		s.take(to, node)
 	}
@@ -160,10 +178,24 @@ func (s *split) source(source *yaml.Node) error {
 	case len(s.taken) == taken:
 		s.stay = append(s.stay, source)
 	case len(left.Content) > 0:
-		s.stay = append(s.stay, krm.Map("configMap", ref.YNode()))
+		field := strings.ToLower(kind[:1]) + kind[1:]
+		s.stay = append(s.stay, krm.Map(field, ref.YNode()))
 		return ref.PipeE(yaml.SetField("items", yaml.NewRNode(left)))
 	}
 	return nil
+}
+
+// isSeen says whether any container of the pod sees the file of the volume.
+func (s *split) isSeen(file string) bool {
+	for _, c := range s.component.Containers() {
+		for _, mount := range c.Mounts() {
+			sub := path.Clean(mount.SubPath)
+			if mount.Volume.String() == s.volume.String() && (sub == "." || sub == file || strings.HasPrefix(file, sub+"/")) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // paths are where the component sees a file of the volume.

@@ -1,6 +1,7 @@
 package movesecrets
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,28 +15,44 @@ import (
 // one that does.
 func (m *mover) variables(c harbor.Component) error {
 	for _, v := range m.harbor.SecretsOf(c) {
-		if v.Place.Variable == "" || !v.Open() {
+		if v.Place.Variable == "" || v.Address || !m.moves(v) {
 			continue
 		}
 		if err := m.variable(c, v); err != nil {
 			return err
 		}
 	}
-	return nil
+	return m.harbor.HideRedisPasswords(c, m.place)
 }
 
 func (m *mover) variable(c harbor.Component, v harbor.SecretValue) error {
-	to := m.place(v.SecretUse)
-	for _, use := range m.harbor.Redis {
-		if use.Of == c.Name() && use.Places[0].Variable == v.Place.Variable {
-			return m.harbor.HideRedisPassword(c, use, to)
-		}
+	to, name := m.place(v.SecretUse), v.Place.Variable
+	switch at, inEnv := c.Env(name); {
+	case m.isOthers(v):
+		krm.Warn(m.list, c.RNode, at, "%s stays in %s: others read key %s of Secret %s already, which is for another %s: "+
+			"give spec another name for it", name, krm.Name(v.Object), to.Key, to.Name, c.Name())
+		return nil
+	case v.Contained() != nil && v.Value.Known && v.Value.Text == "" && inEnv:
+		return c.SetEnv(m.list, krm.Map("name", name, "value", "")) // nothing is secret in it
+	case v.Contained() != nil && v.Value.Known && v.Value.Text == "":
+		return nil // it leaves with the Secret
 	}
-	other := m.passedOn(c, v.Place.Variable)
-	if err := c.SetSecretVariable(m.list, v.Place.Variable, to.Name, to.Key); err != nil || other == "" {
+	other := m.passedOn(c, name)
+	if err := c.SetSecretVariable(m.list, name, to.Name, to.Key); err != nil || other == "" {
 		return err
 	}
 	return c.SetSecretVariable(m.list, other, to.Name, to.Key)
+}
+
+// isOthers says whether the value is the password of a server inside of the
+// manifests that Harbor does not use, and the key for it holds that of the one that
+// it uses.
+func (m *mover) isOthers(v harbor.SecretValue) bool {
+	to := m.place(v.SecretUse)
+	return v.Component.Part().Stateful && !m.harbor.Serves(v.Component) && slices.ContainsFunc(m.before, func(other harbor.SecretValue) bool {
+		s := other.Value.Source
+		return !other.Component.Part().Stateful && other.In == v.In && s.Kind == "Secret" && s.Name == to.Name && s.Key == to.Key && other.Contained() == nil
+	})
 }
 
 var onlyReference = regexp.MustCompile(`^\$\(([^()]+)\)$`)
@@ -66,13 +83,20 @@ func (m *mover) dropUnread() {
 
 // check refuses to make one key of values that differ: one of them would be lost.
 // Those that have to be the same are made the same.
-func (m *MoveSecrets) check(all []harbor.SecretValue) error {
+func (m *mover) check() error {
 	first := map[harbor.SecretKey]harbor.SecretValue{}
-	for _, v := range all {
-		if v.Shared || v.Public() || !v.Read || !v.Open() || !v.Value.Known || harbor.Placeholder(v.Value.Text) {
+	var errs []error
+	for _, v := range m.before {
+		to := m.place(v.SecretUse)
+		if !m.moves(v) || m.isOthers(v) {
 			continue
 		}
-		to := m.place(v.SecretUse)
+		if v.Value.Text != "" {
+			errs = append(errs, m.harbor.CheckSecretKey(m.field(v.In), to))
+		}
+		if v.Shared || v.Public() || !v.Read || !v.Value.Known || v.Value.Text == "" || harbor.Placeholder(v.Value.Text) {
+			continue
+		}
 		if one, ok := first[to]; ok && one.Value.Text != v.Value.Text {
 			return krm.Fault(v.Object, nil,
 				"%s differs from %s of %s, and both would come from key %s of Secret %s: read one of them from a Secret of its own",
@@ -80,15 +104,15 @@ func (m *MoveSecrets) check(all []harbor.SecretValue) error {
 		}
 		first[to] = v
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tell names the keys that krmfn secrets cannot make up.
-func (m *mover) tell(before []harbor.SecretValue) {
+func (m *mover) tell() {
 	for _, c := range m.harbor.Components {
 		var keys []string
-		for _, v := range before {
-			if v.Component.RNode == c.RNode && v.Component.Name() == c.Name() && v.Form == harbor.Given && v.Open() && !slices.Contains(keys, v.Key) {
+		for _, v := range m.before {
+			if v.Component.RNode == c.RNode && v.Component.Name() == c.Name() && v.Form == harbor.Given && m.moves(v) && !slices.Contains(keys, v.Key) {
 				keys = append(keys, v.Key)
 			}
 		}

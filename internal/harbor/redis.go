@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // Variables of the ui of 1.x: the address of the session store (Harbor v1.2.0,
@@ -40,14 +41,29 @@ func (r Redis) commas(string) (string, bool) {
 	return fmt.Sprintf("%s,%d,%s,%d", r.Addresses[0], r.Pool, r.text, r.Database), true
 }
 
-// PasswordOfCommas is the password in address,pool size,password,database. One with
-// a comma in it is returned as a whole: nothing else in the value holds letters.
-func PasswordOfCommas(text string) string {
+// SplitRedis takes an address of Redis apart around the password: a URL, in which
+// it ends at the last @, or address,pool size,password,database. With a comma in it
+// it is the whole of what stands between the others: nothing else there holds
+// letters.
+func SplitRedis(text string) (before, password, after string) {
+	if scheme := strings.Index(text, "://"); scheme >= 0 {
+		start, at := scheme+len("://"), strings.LastIndexByte(text, '@')
+		if at < start || !strings.Contains(text[start:at], ":") {
+			return text, "", ""
+		}
+		start += 1 + strings.IndexByte(text[start:], ':')
+		return text[:start], text[start:at], text[at:]
+	}
 	parts := strings.Split(text, ",")
 	if len(parts) < 3 {
-		return ""
+		return text, "", ""
 	}
-	return strings.Join(parts[2:max(3, len(parts)-1)], ",")
+	end := max(3, len(parts)-1)
+	before, password, after = strings.Join(parts[:2], ",")+",", strings.Join(parts[2:end], ","), strings.Join(parts[end:], ",")
+	if end < len(parts) {
+		after = "," + after
+	}
+	return before, password, after
 }
 
 // URL is what all of Harbor 2.x but the registry reads (src/lib/redis/helper.go,
@@ -191,19 +207,93 @@ func (h *Harbor) CheckRedis(username, tls bool) error {
 	return nil
 }
 
-// HideRedisPassword makes an address with a password in it, where a component has
-// one, refer to the key of a Secret.
-func (h *Harbor) HideRedisPassword(c Component, use RedisUse, key SecretKey) error {
-	parts := strings.Split(c.Value(h.list, use.Places[0].Variable), ",")
-	if len(parts) < 3 || parts[2] == "" || strings.Contains(parts[2], "$(") {
-		return nil
+// redisSecret is the secret that the password in an address is: in a URL it may be
+// another text than elsewhere, which then has a key of its own.
+func (l *layout) redisSecret(password string) SecretUse {
+	i := slices.IndexFunc(l.Secrets, func(u SecretUse) bool { return u.In == RedisSecret })
+	if i < 0 {
+		return SecretUse{}
 	}
-	if len(parts) > 4 {
-		return krm.Fault(c.RNode, c.Path.Append("env"), "%s has %d parts, want host:port,pool,password,database: no comma may be in the password",
-			use.Places[0].Variable, len(parts))
+	use := l.Secrets[i]
+	if plain, err := url.PathUnescape(password); use.Form == RedisURLPass && err == nil && plain != password {
+		use.Key = SecretPasswordURL
 	}
-	parts[2] = "$(" + use.Password + ")"
-	return h.set(c, use.Setting, Value{Text: strings.Join(parts, ","), Variable: use.Password, From: &key})
+	return use
+}
+
+// addressOfRedis is what the component has in the strongest place for an address of
+// Redis that may hold a password, with references to variables as the environment
+// resolves them.
+func (h *Harbor) addressOfRedis(c Component, env kube.Environment, use RedisUse) (kube.Value, Place, bool) {
+	for _, p := range use.Places {
+		if use.Password == "" || use.Of != c.Name() {
+			break
+		}
+		if v, ok := env.Get(p.Variable); ok && p.Variable != "" {
+			return v, p, !v.Maybe
+		}
+		if p.Field == nil {
+			continue
+		}
+		config, embedded, err := h.yaml(c, p)
+		if err == nil && embedded.Lookup(p.Field...) != nil {
+			source := kube.Source{Kind: "ConfigMap", Name: config.ConfigMap.GetName(), Key: config.Key, Object: config.ConfigMap}
+			return kube.Value{Text: embedded.Text(p.Field...), Known: true, Source: source}, p, true
+		}
+	}
+	return kube.Value{}, Place{}, false
+}
+
+// RedisSources are where the components have addresses of Redis from that may hold a
+// password.
+func (h *Harbor) RedisSources() []kube.Source {
+	var all []kube.Source
+	for _, c := range h.Components {
+		env := c.Environment(h.list)
+		for _, use := range h.Redis {
+			if v, _, ok := h.addressOfRedis(c, env, use); ok {
+				all = append(all, v.Source)
+			}
+		}
+	}
+	return all
+}
+
+// HideRedisPasswords makes the addresses of Redis that a component has refer to a
+// Secret for the password in them, and takes those out of Secrets among the
+// resources. at says where a secret comes from; nothing changes for one that
+// comes from there already.
+func (h *Harbor) HideRedisPasswords(c Component, at func(SecretUse) SecretKey) error {
+	for _, use := range h.Redis {
+		v, p, ok := h.addressOfRedis(c, c.Environment(h.list), use)
+		inSecret := contained(v.Source) != nil
+		text := v.Text
+		switch {
+		case !ok || v.Source.Kind == "Secret" && !inSecret:
+			continue
+		case v.Source.Kind == "":
+			text = c.Value(h.list, p.Variable)
+		case !v.Known:
+			continue
+		}
+		before, password, after := SplitRedis(text)
+		if strings.Count(after, ",") > 1 || strings.Contains(password, ",") && !strings.Contains(before, "://") {
+			return krm.Fault(c.RNode, c.Path.Append("env"), "%s has %d parts, want host:port,pool,password,database: no comma may be in the password",
+				p, strings.Count(text, ",")+1)
+		}
+		value := Value{Text: text}
+		switch {
+		case password != "" && !strings.Contains(password, "$("):
+			key := at(h.redisSecret(password))
+			value = Value{Text: before + "$(" + use.Password + ")" + after, Variable: use.Password, From: &key}
+		case !inSecret:
+			continue
+		}
+		if err := h.set(c, use.Setting, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Session is what RedisURL of the ui says, address,pool,password,database, of

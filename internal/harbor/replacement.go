@@ -82,6 +82,28 @@ func (r *Replacement) find(c Component, s Setting, hosts []string) {
 	}
 }
 
+// Serves says whether an address of a database or Redis that Harbor has leads to the
+// component, or may do so: no Service in the list leads to it.
+func (h *Harbor) Serves(c Component) bool {
+	if len(kube.Services(h.list, c.Workload)) == 0 {
+		return true
+	}
+	hosts := h.RedisHosts()
+	for _, use := range h.Database {
+		if use.Field == DatabaseHost {
+			hosts = append(hosts, use.Setting)
+		}
+	}
+	for _, s := range hosts {
+		for _, e := range h.Get(s) {
+			if service := serviceOf(h.list, e.Component, hostOf(e.Text)); service != nil && c.Behind(service) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // serviceOf finds the Service that a component means by a host name. Where its
 // namespace is not known, name.namespace may be any other one, or a host.
 func serviceOf(list *framework.ResourceList, c Component, host string) *yaml.RNode {

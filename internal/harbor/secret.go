@@ -41,7 +41,12 @@ const (
 
 // SecretPassword is the key of the password in the Secrets of the database and of
 // Redis.
-const SecretPassword = "password"
+const (
+	SecretPassword = "password"
+	// SecretPasswordURL is the key of the password of Redis as a URL wants it, where
+	// that is not the same.
+	SecretPasswordURL = "password-url"
+)
 
 // SecretForm is what a value has to look like.
 type SecretForm int
@@ -52,12 +57,17 @@ type SecretForm int
 const (
 	Given SecretForm = iota
 	Cookie
+	HeaderSecret
 	AESKey
+	CSRFKey
 	YAMLText
 	AdminPassword
 	OptionalPassword
 	DatabasePass
 	RedisPass
+	RedisURLPass
+	RegistryPass
+	Htpasswd
 	TokenKey
 	TokenCert
 	TLSKey

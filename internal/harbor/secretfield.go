@@ -65,7 +65,6 @@ func (f *secretFinder) field(v SecretValue) {
 		}
 		v.Value.Text = text
 	}
-	v.Name = strings.TrimSpace(v.Value.Source.Key + " " + v.Place.Field.String())
 	f.add(v)
 }
 

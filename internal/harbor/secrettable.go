@@ -20,8 +20,25 @@ func registrySecret(key string, field ...any) SecretUse {
 }
 
 // byAll is the same place of all who share Harbor's own secrets.
-func byAll(p Place) []Setting {
-	return []Setting{secret(AdminServer, p), secret(UI, p), secret(JobService, p)}
+func byAll(p Place) []Setting { return byParts(p, AdminServer, UI, JobService) }
+
+// byParts is the same place of several parts.
+func byParts(p Place, parts ...string) []Setting {
+	var all []Setting
+	for _, part := range parts {
+		all = append(all, secret(part, p))
+	}
+	return all
+}
+
+// withCtl are secrets of the registry that registryctl, which deletes from the same
+// storage, reads like it.
+func withCtl(all []SecretUse) []SecretUse {
+	shared := slices.Clone(all)
+	for i := range shared {
+		shared[i].Settings = append(slices.Clone(shared[i].Settings), secret(RegistryCtl, shared[i].Settings[0].Places...))
+	}
+	return shared
 }
 
 func withForm(form SecretForm, u SecretUse) SecretUse {

@@ -31,6 +31,8 @@ type SecretValue struct {
 	// Variable goes before the place, where that is a field: the program takes the
 	// secret from it too.
 	Variable string
+	// Address says that it stands in an address of Redis.
+	Address bool
 	// Leftover says that it is a key of a ConfigMap that the component reads
 	// otherwise: the key is called like a secret variable, and is none.
 	Leftover bool
@@ -45,6 +47,17 @@ func (v SecretValue) Open() bool {
 		return false
 	}
 	return v.Value.Text != "" && !strings.Contains(v.Value.Text, kube.Hidden)
+}
+
+// Contained returns the Secret among the resources that the value stands in, nil
+// where it comes from elsewhere.
+func (v SecretValue) Contained() *yaml.RNode { return contained(v.Value.Source) }
+
+func contained(s kube.Source) *yaml.RNode {
+	if s.Kind != "Secret" || s.Object == nil || !krm.Editable(s.Object) {
+		return nil
+	}
+	return s.Object
 }
 
 // SecretValues returns the secrets of all parts, wherever they stand, in the order
@@ -72,7 +85,7 @@ func (h *Harbor) SecretsOf(c Component) []SecretValue {
 
 func (h *Harbor) finder(c Component) *secretFinder {
 	f := &secretFinder{Component: c, list: h.list, env: c.Environment(h.list), delivered: c.Delivered(h.list)}
-	if c.Name() == Registry {
+	if c.Name() == Registry || c.Name() == RegistryCtl {
 		config := c.RegistryConfig(h.list, f.env)
 		f.config = &config
 	}
@@ -96,6 +109,9 @@ func (f *secretFinder) add(v SecretValue) {
 	}
 	if v.Name == "" {
 		v.Name = cmp.Or(v.Value.Source.Key, v.Place.Variable)
+		if v.Place.Field != nil && !v.Place.Names {
+			v.Name += " " + v.Place.Field.String()
+		}
 	}
 	f.found = append(f.found, v)
 }
@@ -138,14 +154,14 @@ func (f *secretFinder) variable(use SecretUse, name string) (kube.Value, bool) {
 
 // redis looks into the addresses of Redis that hold a password.
 func (f *secretFinder) redis(h *Harbor) {
-	i := slices.IndexFunc(h.Secrets, func(u SecretUse) bool { return u.In == RedisSecret })
 	for _, use := range h.Redis {
-		v, ok := f.env.Get(use.Places[0].Variable)
-		if use.Of != f.Name() || !ok || i < 0 {
+		v, p, ok := h.addressOfRedis(f.Component, f.env, use)
+		if !ok || use.Of != f.Name() {
 			continue
 		}
-		if v.Text = reference.ReplaceAllString(PasswordOfCommas(v.Text), ""); v.Text != "" {
-			f.add(SecretValue{SecretUse: h.Secrets[i], Place: use.Places[0], Value: v, Read: true})
+		_, password, _ := SplitRedis(v.Text)
+		if v.Text = reference.ReplaceAllString(password, ""); v.Text != "" {
+			f.add(SecretValue{SecretUse: h.redisSecret(password), Place: p, Value: v, Read: true, Address: true})
 		}
 	}
 }

@@ -93,30 +93,33 @@ var v1 = layout{
 			of(Registry, whole("root.crt")), of(Registry, namedBy(RegistryConfigFile, "auth", "token", "rootcertbundle"))}},
 		{Key: "https.key", Form: TLSKey, Settings: []Setting{secret(Nginx, whole("https.key"))}},
 		{Key: "https.crt", Form: TLSCert, Settings: []Setting{of(Nginx, whole("https.crt"))}},
-	},
-		// distribution v2.6.2: registry/storage/driver, docs/configuration.md.
-		registryParameters("s3", "accesskey", "secretkey", "sessiontoken"),
-		registryParameters("s3aws", "accesskey", "secretkey", "sessiontoken"),
-		registryParameters("s3goamz", "accesskey", "secretkey"),
-		registryParameters("azure", "accountkey"),
-		registryParameters("swift", "password", "secretkey", "accesskey"),
-		registryParameters("oss", "accesskeyid", "accesskeysecret"),
-		[]SecretUse{
-			registryKeyFile("storage", "gcs", "keyfile"),
-			registryKeyFile("http", "tls", "key"),
-			registrySecret("", "proxy", "password"),
-			registrySecret("", "reporting", "bugsnag", "apikey"),
-			registrySecret("", "reporting", "newrelic", "licensekey"),
-			// A variable replaces a list as a whole.
-			holding(hasLogin, registrySecret("", "notifications", "endpoints")),
-			holding(hasMailPassword, registrySecret("", "log", "hooks")),
-		}),
+	}, registrySecrets),
 }
 
 const (
 	frontDown = "nobody can log in, push or pull"
 	oneRedis  = "each replica would be a store of its own, sessions and jobs get lost; take an external Redis that is highly available itself"
 )
+
+// registrySecrets are those of config.yml that both generations of the registry
+// have (distribution v2.6.2: registry/storage/driver, docs/configuration.md).
+var registrySecrets = slices.Concat(
+	registryParameters("s3", "accesskey", "secretkey", "sessiontoken"),
+	registryParameters("s3aws", "accesskey", "secretkey", "sessiontoken"),
+	registryParameters("s3goamz", "accesskey", "secretkey"),
+	registryParameters("azure", "accountkey"),
+	registryParameters("swift", "password", "secretkey", "accesskey"),
+	registryParameters("oss", "accesskeyid", "accesskeysecret"),
+	[]SecretUse{
+		registryKeyFile("storage", "gcs", "keyfile"),
+		registryKeyFile("http", "tls", "key"),
+		registrySecret("", "proxy", "password"),
+		registrySecret("", "reporting", "bugsnag", "apikey"),
+		registrySecret("", "reporting", "newrelic", "licensekey"),
+		// A variable replaces a list as a whole.
+		holding(hasLogin, registrySecret("", "notifications", "endpoints")),
+		holding(hasMailPassword, registrySecret("", "log", "hooks")),
+	})
 
 // adminServerURL are the variables with the address of the adminserver: the
 // second in late releases.

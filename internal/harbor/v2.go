@@ -113,6 +113,36 @@ var v2 = layout{
 			{Setting: secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...), Purpose: "registry", Encode: Redis.password},
 		},
 	),
+	// The keys of the Secrets are the variables, of files those of harbor-helm's Secret
+	// for the core (templates of harbor-helm 1.10 to 1.19; Harbor v2.15 src/lib/config).
+	Secrets: slices.Concat([]SecretUse{
+		// BASIC_AUTH_PASS is the core's password for chartmuseum.
+		{Key: "CORE_SECRET", Form: HeaderSecret, Shared: true,
+			Settings: append(byParts(Variable("CORE_SECRET"), Core, JobService, RegistryCtl), secret(ChartMuseum, Variable("BASIC_AUTH_PASS")))},
+		{Key: "JOBSERVICE_SECRET", Form: HeaderSecret, Shared: true, Settings: byParts(Variable("JOBSERVICE_SECRET"), Core, JobService, RegistryCtl)},
+		{Key: "secretKey", Form: AESKey, Shared: true, Settings: byParts(whole("key"), Core)},
+		{Key: "CSRF_KEY", Form: CSRFKey, Shared: true, Settings: byParts(Variable("CSRF_KEY"), Core)},
+		{Key: "tls.key", Form: TokenKey, Shared: true, Settings: byParts(whole("private_key.pem"), Core)},
+		// The registry of 2.x asks for a password: notary alone reads the certificate.
+		{Key: "tls.crt", Form: TokenCert, Settings: []Setting{of(NotaryServer, whole("root.crt"))}},
+		withForm(YAMLText, registrySecret("", "http", "secret")),
+		{Key: "REGISTRY_CREDENTIAL_PASSWORD", Form: RegistryPass, Shared: true,
+			Settings: byParts(Variable("REGISTRY_CREDENTIAL_PASSWORD"), Core, JobService, RegistryCtl)},
+		{Key: "REGISTRY_HTPASSWD", Form: Htpasswd, Shared: true, Settings: []Setting{
+			secret(Registry, whole("passwd")), secret(Registry, namedBy(RegistryConfigFile, "auth", "htpasswd", "path"))}},
+		{Key: "HARBOR_ADMIN_PASSWORD", Form: AdminPassword, Settings: byParts(Variable("HARBOR_ADMIN_PASSWORD"), Core, Exporter)},
+		{Key: "SCANNER_TRIVY_GITHUB_TOKEN", Form: OptionalPassword, Settings: byParts(Variable("SCANNER_TRIVY_GITHUB_TOKEN"), Trivy)},
+		{Key: SecretPassword, In: DatabaseSecret, Form: DatabasePass, Settings: []Setting{secret(Core, Variable("POSTGRESQL_PASSWORD")),
+			secret(Exporter, Variable("HARBOR_DATABASE_PASSWORD")), secret(Database, Variable("POSTGRES_PASSWORD"))}},
+		// Redis holds the places in which it stands together with the address.
+		{Key: SecretPassword, In: RedisSecret, Form: RedisURLPass, Settings: append(
+			byParts(Variable(RedisPassword), Core, JobService, Exporter, Trivy, RedisServer),
+			secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...))},
+		{Key: "NOTARY_SERVER_DB_URL", Settings: byParts(Variable("DB_URL"), NotaryServer)},
+		{Key: "NOTARY_SIGNER_DB_URL", Settings: byParts(Variable("DB_URL"), NotarySigner)},
+		{Key: "server.json", Settings: byParts(whole("server.json"), NotaryServer)},
+		{Key: "signer.json", Settings: byParts(whole("signer.json"), NotarySigner)},
+	}, withCtl(registrySecrets)),
 }
 
 // internalTLS says whether a part speaks TLS to the others.

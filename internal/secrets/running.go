@@ -173,7 +173,8 @@ func (e *Existing) takeAll(n Names, obj *yaml.RNode, data map[string]string) {
 			e.take(n, use, data[key], obj)
 		}
 		if use.In == harbor.RedisSecret {
-			e.take(n, use, harbor.PasswordOfCommas(data[harbor.RedisURL]), obj)
+			_, password, _ := harbor.SplitRedis(data[harbor.RedisURL])
+			e.take(n, use, password, obj)
 		}
 	}
 }
