@@ -91,7 +91,7 @@ func (m *mover) check() error {
 		if !m.moves(v) || m.isOthers(v) {
 			continue
 		}
-		if v.Value.Text != "" {
+		if v.Value.Text != "" && !m.isUsed(to.Name) {
 			errs = append(errs, m.harbor.CheckSecretKey(m.field(v.In), to))
 		}
 		if v.Shared || v.Public() || !v.Read || !v.Value.Known || v.Value.Text == "" || harbor.Placeholder(v.Value.Text) {
@@ -105,6 +105,15 @@ func (m *mover) check() error {
 		first[to] = v
 	}
 	return errors.Join(errs...)
+}
+
+// isUsed says whether Harbor reads the Secret as the one that is meant: not as one of
+// a chart that has the same name.
+func (m *mover) isUsed(name string) bool {
+	return slices.ContainsFunc(m.before, func(v harbor.SecretValue) bool {
+		to := m.place(v.SecretUse)
+		return v.Value.Source.Kind == "Secret" && to.Name == name && v.Value.Source.Name == name && v.Value.Source.Key == to.Key
+	})
 }
 
 // tell names the keys that krmfn secrets cannot make up.

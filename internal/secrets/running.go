@@ -57,7 +57,7 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 
 // addHarbor takes over what the parts of a Harbor read.
 func (e *Existing) addHarbor(n Names, h *harbor.Harbor, list *framework.ResourceList) error {
-	if err := h.Needs("which secrets it reads", func(h *harbor.Harbor) bool { return len(h.Secrets) > 0 }); err != nil {
+	if err := h.Needs("which secrets it reads", (*harbor.Harbor).IsV1); err != nil {
 		return err
 	}
 	e.Running.Shown, e.Running.Namespace = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace()
