@@ -1,28 +1,32 @@
 // Package setendpoint makes one external URL known to everybody who needs it.
 //
-// Harbor tells its clients where to log in and to push: the adminserver with
-// EXT_ENDPOINT, the registry with auth.token.realm, nginx with server_name. If
-// one of them differs, or lacks the port that clients use, docker login fails
-// (harbor#1994, harbor#6319). Ingresses and HTTPRoutes that lead to Harbor take
-// requests for the host.
+// Harbor tells its clients where to log in and to push: EXT_ENDPOINT of the
+// adminserver, or of the core of 2.x, auth.token.realm of the registry of 1.x, and
+// server_name of nginx. If one of them differs, or lacks the port that clients use,
+// docker login fails (harbor#1994, harbor#6319). Ingresses and HTTPRoutes that lead to
+// Harbor take requests for the host. Where the URL has a port, nginx passes it on in
+// Host: the chart's nginx.conf loses it for all but /v2/.
 //
 // TLS of an https URL ends at one of three. A load balancer or proxy that is not in
 // the manifests, with behind: port and scheme are its own, and nginx passes
 // X-Forwarded-Proto on. An Ingress or HTTPRoute, where one leads to Harbor; it needs
 // no nginx. In all other cases nginx itself: it gets a TLS server as in Harbor's own
-// template for https, and redirects http. Its certificate is the mounted https.crt
-// and https.key, or a Secret of type kubernetes.io/tls. Its Service gets port 443,
-// and the node port of the URL leads there.
+// template for https, and redirects http to the port of the URL. Its certificate is
+// the one that is mounted, or a Secret of type kubernetes.io/tls, which takes the
+// place of the one that the chart mounts. Its Service gets port 443, and the node port
+// of the URL leads there.
 //
 // The URL has to have a port that something in the manifests has: the node port or
 // the port of a LoadBalancer in front of nginx, or 80 and 443 of an Ingress; any
-// port with behind.
+// port with behind. Since Harbor 2.15, docker is sent to the port that it asked for,
+// whatever the URL says, and another one is a warning.
 //
-// It knows Harbor 1.2 to 1.5, and refuses others.
+// It knows Harbor 1.2 to 1.5 and 2.x.
 package setendpoint
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -88,8 +92,10 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkPort(h.Entry(), address); err != nil {
-		return err
+	if misfit := s.checkPort(h, address); misfit != nil && h.RealmFollows() {
+		krm.Warn(list, misfit.what, nil, "url %s", misfit.text)
+	} else if misfit != nil {
+		return krm.FieldErrorf("url", "%s", misfit.text)
 	}
 	exposure := harbor.Exposure{Endpoint: address, Behind: s.Behind}
 	if s.TLS != nil {
@@ -102,8 +108,15 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	return err
 }
 
+// misfit is that the URL has a port by which nobody comes in to what.
+type misfit struct {
+	what *yaml.RNode
+	text string
+}
+
 // checkPort compares the port of the URL with those by which clients come in.
-func (s *SetEndpoint) checkPort(entry harbor.Entry, address harbor.Endpoint) error {
+func (s *SetEndpoint) checkPort(h *harbor.Harbor, address harbor.Endpoint) *misfit {
+	entry := h.Entry()
 	if s.Behind != "" {
 		return nil
 	}
@@ -140,10 +153,12 @@ func (s *SetEndpoint) checkPort(entry harbor.Entry, address harbor.Endpoint) err
 	if open == "node port" {
 		leads = "the nodes"
 	}
-	return krm.FieldErrorf("url",
-		"%s has port %s, but %s is reached on %s %s: docker login would follow a token realm that nobody answers "+
-			"(harbor#1994, harbor#6319); write %s, or behind: loadBalancer where a load balancer or proxy leads from %s to %s",
-		s.URL, address.PortNumber(), krm.Name(what), open, strings.Join(ports, ", "), reached, s.URL, leads)
+	why := "docker login would follow a token realm that nobody answers (harbor#1994, harbor#6319)"
+	if h.RealmFollows() {
+		why = "the portal shows people an address that nobody answers"
+	}
+	return &misfit{what, fmt.Sprintf("%s has port %s, but %s is reached on %s %s: %s; write %s, or behind: loadBalancer where a load balancer "+
+		"or proxy leads from %s to %s", s.URL, address.PortNumber(), krm.Name(what), open, strings.Join(ports, ", "), why, reached, s.URL, leads)}
 }
 
 // clientPorts are the ports of a Service outside of the cluster, as far as they

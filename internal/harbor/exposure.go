@@ -30,10 +30,10 @@ type ExposureError struct {
 func (e *ExposureError) Error() string { return e.Message }
 
 // Apply makes the address known to those that tell it to clients or answer at it:
-// the adminserver (EXT_ENDPOINT), the registry (auth.token.realm), nginx
-// (server_name) and the hosts of Ingresses and HTTPRoutes. Where TLS ends in front
-// of nginx, nginx passes on what it is told about it; where nothing is in front,
-// nginx ends the TLS of an https address itself.
+// the adminserver or core (EXT_ENDPOINT), the registry of 1.x (auth.token.realm),
+// nginx (server_name, redirects, the port in Host) and the hosts of Ingresses and
+// HTTPRoutes. Where TLS ends in front of nginx, nginx passes on what it is told about
+// it; where nothing is in front, nginx ends the TLS of an https address itself.
 func (x Exposure) Apply(h *Harbor) error {
 	if err := h.Needs("who tells clients its address", func(h *Harbor) bool { return len(h.Endpoint) > 0 }); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (e *exposing) tell() error {
 // setHosts makes Ingresses and HTTPRoutes take requests for the host.
 func (e *exposing) setHosts() error {
 	if len(e.Proxies)+len(e.Routes) == 0 {
-		return fmt.Errorf("found no %s of Harbor, nor an Ingress or HTTPRoute that leads to the ui and the registry; %s", Nginx, Present(e.h.Components))
+		return fmt.Errorf("found no %s of Harbor, nor an Ingress or HTTPRoute that leads to it; %s", Nginx, Present(e.h.Components))
 	}
 	for _, r := range e.Routes {
 		if err := e.setHost(r); err != nil {

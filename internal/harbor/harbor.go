@@ -164,6 +164,12 @@ func (h *Harbor) Needs(what string, known func(*Harbor) bool) error {
 		krm.Name(h.Components[0].RNode), release, what, strings.Join(releases, " and "))
 }
 
+// RealmFollows says whether docker is sent for its token to the host and port that it
+// asked for, so that those of the address are for people alone.
+func (h *Harbor) RealmFollows() bool {
+	return h.RealmHost.Known() && (!h.Release.Known() || h.Release.AtLeast(h.RealmHost))
+}
+
 // IsV1 says whether it is Harbor 1.2 to 1.5.
 func (h *Harbor) IsV1() bool { return h.Generation == V1 }
 

@@ -24,8 +24,14 @@ type layout struct {
 	// those that name one of the Files.
 	Defaults map[string]map[string]string
 	Endpoint []EndpointUse
-	Redis    []RedisUse
-	Database []DatabaseUse
+	// RealmHost is the release since which docker is sent for its token to the host
+	// and port that it asked for, with the scheme of the address; the zero one: to
+	// the address as it is told.
+	RealmHost Release
+	// Protocols are the versions of TLS that its nginx speaks, of those that are safe.
+	Protocols string
+	Redis     []RedisUse
+	Database  []DatabaseUse
 	// DatabaseServer is the part that is the database, where it is inside of the
 	// manifests.
 	DatabaseServer string

@@ -190,19 +190,35 @@ func (p proxyPass) headers() Directive {
 
 // Forwards returns the directives by which the server sets X-Forwarded-Proto.
 // Where there is none, what comes from the client is passed on.
-func (s NginxServer) Forwards() []Directive {
+func (s NginxServer) Forwards() []Directive { return s.headers(forwardedProto, "") }
+
+// LosesPort returns the directives by which the server passes on the host that
+// clients ask for without its port, where the path begins so. Who makes an address
+// of it, as the registry does for pushes and the core for docker login, sends
+// clients to the port of the scheme.
+func (s NginxServer) LosesPort(path string) []Directive {
+	return slices.DeleteFunc(s.headers("Host", path), func(d Directive) bool { return !slices.Contains(withoutPort, d.Arg(1)) })
+}
+
+// withoutPort are values that have no port, or that on which nginx itself listens.
+var withoutPort = []string{"$host", "$server_name", "$host:$server_port", "$server_name:$server_port"}
+
+// headers returns the directives by which the server sets a header of what it
+// passes on from locations whose path begins so, each once.
+func (s NginxServer) headers(name, path string) []Directive {
 	var all []Directive
 	for _, p := range s.passes() {
-		if d, ok := forward(p.headers()); ok && !slices.ContainsFunc(all, func(other Directive) bool { return other.start == d.start }) {
+		if d, ok := header(p.headers(), name); ok && strings.HasPrefix(p.path(), path) &&
+			!slices.ContainsFunc(all, func(other Directive) bool { return other.start == d.start }) {
 			all = append(all, d)
 		}
 	}
 	return all
 }
 
-func forward(block Directive) (Directive, bool) {
+func header(block Directive, name string) (Directive, bool) {
 	for _, d := range block.children("proxy_set_header") {
-		if strings.EqualFold(d.Arg(0), forwardedProto) {
+		if strings.EqualFold(d.Arg(0), name) {
 			return d, true
 		}
 	}

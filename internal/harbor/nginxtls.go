@@ -15,9 +15,10 @@ import (
 // it listened until now to the address: what upstream's template for https says
 // (Harbor v1.2.0, make/common/templates/nginx/nginx.https.conf), without what is
 // not safe any more. That has TLSv1.1 and ciphers without forward secrecy; nginx
-// 1.11, which Harbor 1.2 has, knows neither TLSv1.3 nor the status 308.
-func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
+// 1.11, which Harbor 1.2 has, does not know the status 308.
+func (p *proxy) addTLS(servers []NginxServer, certificate, key string) error {
 	text := p.config.Text()
+	var ports []string
 	var changes []change
 	old, value := "80", "443 ssl"
 	told := map[int]bool{}
@@ -25,7 +26,7 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 		settings := []string{
 			"ssl_certificate " + certificate + ";",
 			"ssl_certificate_key " + key + ";",
-			"ssl_protocols TLSv1.2;",
+			"ssl_protocols " + p.h.Protocols + ";",
 			"ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20;",
 			"ssl_prefer_server_ciphers on;",
 			"ssl_session_cache shared:SSL:10m;",
@@ -53,6 +54,7 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 			plain = append(plain, text[d.start:d.end])
 		}
 		plain = append(plain, "return 301 "+p.String()+"$request_uri;")
+		ports = append(ports, s.listens(false)...)
 		outer := separator(text, s.Directive)
 		closing := sep
 		if sep != " " {
@@ -65,6 +67,7 @@ func (p *proxy) addTLS(servers []NginxServer, certificate, key string) {
 		changes = append(append(changes, change{span{s.end, s.end}, redirect}), tellScheme(text, s, told)...)
 	}
 	p.write(changes, "listen", old, value)
+	return p.moveProbes(ports)
 }
 
 // tellScheme makes a server that speaks TLS say so, also where it passed on what
@@ -83,7 +86,7 @@ func tellScheme(text string, s NginxServer, told map[int]bool) []change {
 		if len(set) > 0 {
 			last = set[len(set)-1]
 		}
-		d, ok := forward(block)
+		d, ok := header(block, forwardedProto)
 		switch {
 		case !ok:
 			changes = append(changes, change{span{last.end, last.end}, separator(text, last) + "proxy_set_header " + forwardedProto + " $scheme;"})
@@ -185,6 +188,27 @@ func (p *proxy) openContainer(port string) error {
 	}
 	number, _ := strconv.Atoi(port)
 	return krm.Set(p.h.list, p.nginx.RNode, krm.Map("containerPort", number), at.Append(len(all))...)
+}
+
+// moveProbes makes the probes of nginx go on to ask Harbor, by TLS: on the ports
+// that they asked until now they are sent to the address, which the kubelet takes
+// for an answer.
+func (p *proxy) moveProbes(plain []string) error {
+	for _, name := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+		get := p.nginx.Path.Append(name, "httpGet")
+		port := p.nginx.Port(krm.Text(p.nginx.RNode, get.Append("port")...))
+		if krm.Text(p.nginx.RNode, get.Append("scheme")...) == "HTTPS" || !slices.Contains(plain, port) {
+			continue
+		}
+		number, _ := strconv.Atoi(tlsPort(port))
+		if err := krm.Set(p.h.list, p.nginx.RNode, number, get.Append("port")...); err != nil {
+			return err
+		}
+		if err := krm.Set(p.h.list, p.nginx.RNode, "HTTPS", get.Append("scheme")...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *proxy) openService(s *yaml.RNode, targets []string) error {

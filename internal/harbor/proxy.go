@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,8 +40,10 @@ type proxy struct {
 func (e *exposing) inFront() bool { return e.Behind != "" || len(e.Routes) > 0 }
 
 func (p *proxy) set() error {
-	if err := p.setNames(); err != nil {
-		return err
+	for _, step := range []func() error{p.setNames, p.setHosts, p.setRedirects} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	servers, err := p.servers()
 	if err != nil {
@@ -81,7 +84,7 @@ func (p *proxy) read() ([]Directive, []NginxServer, error) {
 	}
 	servers := p.h.Servers(all)
 	if len(servers) == 0 {
-		return nil, nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "has no server that passes requests on to the ui or the registry")
+		return nil, nil, krm.Fault(p.config.ConfigMap, krm.Path{"data", p.config.Key}, "has no server that passes requests on to Harbor")
 	}
 	return all, servers, nil
 }
@@ -183,6 +186,70 @@ func (p *proxy) rename(server Directive, renamed map[string]bool) []change {
 	return append(names, changes...)
 }
 
+// asked is the host that the client asked for, with the port.
+const asked = "$http_host"
+
+// setHosts makes nginx pass on the port of the address.
+func (p *proxy) setHosts() error {
+	if p.OwnPort() {
+		return nil // clients do not say it
+	}
+	servers, err := p.servers()
+	if err != nil {
+		return err
+	}
+	var changes []change
+	old := ""
+	for _, s := range servers {
+		for _, d := range s.LosesPort("") {
+			old = d.Arg(1)
+			changes = append(changes, change{d.words[2], asked})
+		}
+	}
+	p.write(changes, "proxy_set_header Host", old, asked)
+	return nil
+}
+
+// redirect is where a server sends clients of plain HTTP to, whatever the host is
+// that they asked for.
+var redirect = regexp.MustCompile(`^https://(?:\$host|\$http_host)(?::\d+)?(/.*|\$.*)?$`)
+
+// setRedirects makes servers that send clients from HTTP to TLS send them to the
+// port of the address: the chart's nginx.conf knows none.
+func (p *proxy) setRedirects() error {
+	if p.Scheme != "https" {
+		return nil
+	}
+	all, _, err := p.read()
+	if err != nil {
+		return err
+	}
+	to := "https://$host"
+	if !p.OwnPort() {
+		to += ":" + p.Port
+	}
+	var changes []change
+	old, value := "", ""
+	All(all, "server", func(server Directive, around []Directive) {
+		if names := (NginxServer{Directive: server}).Names(); len(names) > 0 &&
+			!slices.ContainsFunc(names, func(name string) bool { return Answers(name, p.Host) }) {
+			return
+		}
+		for _, name := range []string{"return", "rewrite"} {
+			All(server.Block, name, func(d Directive, _ []Directive) {
+				for i, arg := range d.Args {
+					if m := redirect.FindStringSubmatch(arg); m != nil && arg != to+m[1] {
+						old, value = arg, to+m[1]
+						changes = append(changes, change{d.words[i+1], value})
+					}
+				}
+			})
+		}
+	})
+	p.write(changes, "return", old, value)
+	return nil
+}
+
 // passedOn is X-Forwarded-Proto as it came in. Where it did not come, nginx sends
 // none.
 const passedOn = "$http_x_forwarded_proto"
@@ -213,15 +280,25 @@ func (p *proxy) setScheme(servers []NginxServer, value string, from ...string) e
 
 // endTLS makes nginx end TLS, unless it does already, and opens its port.
 func (p *proxy) endTLS(servers []NginxServer, already bool) error {
-	if !already || p.TLSSecret != "" {
+	volume := p.certificateVolume(servers)
+	switch {
+	case already && p.TLSSecret == "":
+	case already && volume != nil:
+		if err := p.checkTLSSecret(); err != nil {
+			return err
+		}
+		if err := krm.Set(p.h.list, p.nginx.RNode, p.TLSSecret, volume...); err != nil {
+			return err
+		}
+	default:
 		certificate, key, err := p.certificate()
 		if err != nil {
 			return err
 		}
 		if already {
 			p.setCertificate(servers, certificate, key)
-		} else {
-			p.addTLS(servers, certificate, key)
+		} else if err := p.addTLS(servers, certificate, key); err != nil {
+			return err
 		}
 	}
 	return p.openTLS()
@@ -255,14 +332,46 @@ func (p *proxy) certificate() (certificate, key string, err error) {
 		"name a Secret of type kubernetes.io/tls (tls.secretName), or write behind: loadBalancer where TLS ends in front of nginx", krm.Name(p.nginx.RNode))}
 }
 
-// mountTLS mounts the Secret.
-func (p *proxy) mountTLS() error {
+// certificateVolume leads to the name of the Secret that nginx has its certificates
+// from, nil where they are not the two keys of one Secret of type kubernetes.io/tls
+// (the chart mounts one at /etc/nginx/cert).
+func (p *proxy) certificateVolume(servers []NginxServer) krm.Path {
+	var at krm.Path
+	for _, s := range servers {
+		for directive, key := range map[string]string{"ssl_certificate": "tls.crt", "ssl_certificate_key": "tls.key"} {
+			for _, d := range s.children(directive) {
+				m, ok := p.nginx.MountOf(d.Arg(0))
+				if !ok || path.Join(m.SubPath, strings.TrimPrefix(path.Clean(d.Arg(0)), path.Clean(m.MountPath)+"/")) != key {
+					return nil
+				}
+				name := m.Volume.Append("secret", "secretName")
+				renamed := krm.Lookup(p.nginx.RNode, m.Volume.Append("secret", "items")...) != nil
+				if renamed || krm.Text(p.nginx.RNode, name...) == "" || at != nil && at.String() != name.String() {
+					return nil
+				}
+				at = name
+			}
+		}
+	}
+	return at
+}
+
+// checkTLSSecret looks into the Secret that is named, where it is among the resources.
+func (p *proxy) checkTLSSecret() error {
 	if secret := kube.FindSource(p.h.list, "Secret", p.nginx.GetNamespace(), p.TLSSecret); secret != nil {
 		for _, key := range []string{"tls.crt", "tls.key"} {
 			if !slices.Contains(kube.Keys(secret), key) {
 				return &ExposureError{"tls.secretName", fmt.Sprintf("%s has no key %s, want a Secret of type kubernetes.io/tls", krm.Name(secret), key)}
 			}
 		}
+	}
+	return nil
+}
+
+// mountTLS mounts the Secret.
+func (p *proxy) mountTLS() error {
+	if err := p.checkTLSSecret(); err != nil {
+		return err
 	}
 	for _, entry := range []struct {
 		list  krm.Path

@@ -58,6 +58,7 @@ var v1 = layout{
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Password: RedisPassword, Host: true},
 	},
+	Protocols:      "TLSv1.2", // nginx 1.11 knows no TLSv1.3
 	DatabaseServer: MySQL,
 	DatabasePort:   3306,
 	Database: []DatabaseUse{

@@ -64,6 +64,12 @@ var v2 = layout{
 		{Setting: of(Trivy, Variable("SCANNER_API_SERVER_ADDR")), Default: "8080",
 			TLS: Condition{Setting: of(Trivy, Variable("SCANNER_API_SERVER_TLS_CERTIFICATE"))}},
 	},
+	// The scheme of EXT_ENDPOINT decides where docker gets its token, and on Secure of
+	// the cookies; its host and port are what people are shown (seen with Harbor
+	// 2.15.1). Before, docker got all of it (src/server/middleware/v2auth/auth.go).
+	Endpoint:       []EndpointUse{{of(Core, Variable(ExternalEndpoint)), Endpoint.String}},
+	RealmHost:      Release{2, 15},
+	Protocols:      "TLSv1.2 TLSv1.3",
 	DatabaseServer: Database,
 	DatabasePort:   5432,
 	Database: []DatabaseUse{

@@ -50,6 +50,12 @@ func (w Workload) TargetPort(service *yaml.RNode, i int) string {
 	if text == "" {
 		return Digits(service, "spec", "ports", i, "port")
 	}
+	return w.Port(text)
+}
+
+// Port is the number of a port that is given by its number or the name that a
+// container has for it, "" for a name that none has.
+func (w Workload) Port(text string) string {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 65536 {
 		return text
 	}
