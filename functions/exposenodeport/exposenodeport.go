@@ -1,11 +1,15 @@
 // Package exposenodeport makes Harbor reachable on one port of every node.
 //
 // The Service in front of nginx becomes a NodePort Service with that port, which
-// leads to TLS where nginx ends it. The URL that Harbor tells its clients has to
-// carry the same port, or docker login follows a token realm that nobody answers
-// (harbor#1994, harbor#6319): set-endpoint sets it.
+// leads to TLS where nginx ends it: over http, nginx sends clients to https. The node
+// ports of its other ports stay, or are left to Kubernetes; fields that only a
+// LoadBalancer can have go. The URL that Harbor tells its clients has to carry the same
+// port, or docker login follows a token realm that nobody answers (harbor#1994,
+// harbor#6319): set-endpoint sets it.
 //
-// It works with every Harbor that has an nginx, and with a Service that is named.
+// It works with every Harbor that has an nginx, and with a Service that is named. Where
+// an Ingress or HTTPRoute leads to Harbor past nginx there is nothing to expose:
+// set-endpoint gives it the address.
 package exposenodeport
 
 import (
@@ -83,8 +87,18 @@ func (s *ExposeNodePort) Run(list *framework.ResourceList) error {
 	if err := krm.Set(list, service, "NodePort", "spec", "type"); err != nil {
 		return err
 	}
+	if ranges := (krm.Path{"spec", "loadBalancerSourceRanges"}); len(krm.Elements(service, ranges...)) > 0 {
+		krm.Warn(list, service, ranges, "is for load balancers alone and goes: whoever reaches a node reaches Harbor; write a NetworkPolicy to keep others away")
+	}
+	for _, field := range ofLoadBalancers {
+		krm.Remove(list, service, "spec", field)
+	}
 	return krm.Set(list, service, s.Port, port.Append("nodePort")...)
 }
+
+// ofLoadBalancers are fields that Kubernetes refuses in Services of other types, or
+// does not look at (pkg/apis/core/validation, ValidateService).
+var ofLoadBalancers = []string{"allocateLoadBalancerNodePorts", "healthCheckNodePort", "loadBalancerClass", "loadBalancerIP", "loadBalancerSourceRanges"}
 
 func (s *ExposeNodePort) find(list *framework.ResourceList, h *harbor.Harbor) (*yaml.RNode, error) {
 	if s.Service == "" {
@@ -108,7 +122,8 @@ func clientsCome(h *harbor.Harbor) (*yaml.RNode, error) {
 	case err != nil || service != nil:
 		return service, err
 	case len(entry.Routes) > 0:
-		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx: there is nothing to expose, remove the node port",
+		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx, and there is no Service to expose: "+
+			"leave the node port out, and set the address of the Ingress or HTTPRoute (set-endpoint, section endpoint)",
 			krm.Name(entry.Routes[0].RNode))
 	}
 	return nil, fmt.Errorf("found no nginx of Harbor, %s", harbor.Present(h.Components))
@@ -156,9 +171,14 @@ func (s *ExposeNodePort) free(list *framework.ResourceList, service *yaml.RNode,
 	for _, obj := range kube.OfKind(list, "Service") {
 		for i, n := range krm.Elements(obj, "spec", "ports") {
 			taken := krm.Text(yaml.NewRNode(n), "nodePort") == strconv.Itoa(s.Port)
-			if taken && (obj != service || i != port[len(port)-1]) {
-				return krm.FieldErrorf("port", "%d is the node port of %s already", s.Port, krm.Name(obj))
+			if !taken || obj == service && i == port[len(port)-1] {
+				continue
 			}
+			if own := krm.Text(service, port.Append("nodePort")...); obj == service && own != "" {
+				return krm.FieldErrorf("port", "%d is the node port of another port of %s, and the one that clients use has %s: write %s, or name the other one in portName",
+					s.Port, krm.Name(obj), own, own)
+			}
+			return krm.FieldErrorf("port", "%d is the node port of %s already: write another one", s.Port, krm.Name(obj))
 		}
 	}
 	return nil

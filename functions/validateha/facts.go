@@ -62,7 +62,7 @@ func newFacts(list *framework.ResourceList, v version, harbors []*harbor.Harbor)
 
 func (f *facts) newPart(c harbor.Component) *part {
 	p := &part{Component: c, env: c.Environment(f.list), sources: c.Sources(f.list), scale: f.scaleOf(c.Workload)}
-	p.services = slices.DeleteFunc(slices.Clone(f.objects["Service"]), func(s *yaml.RNode) bool { return !c.Behind(s) })
+	p.services = kube.Services(f.list, c.Workload)
 	switch c.Name() {
 	case harbor.Registry:
 		config := c.RegistryConfig(f.list, p.env)

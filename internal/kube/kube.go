@@ -252,13 +252,19 @@ func (w Workload) Uses(claim *yaml.RNode) bool {
 
 // Services returns the Services that send traffic to the workload's pods.
 func Services(list *framework.ResourceList, w Workload) []*yaml.RNode {
-	return slices.DeleteFunc(OfKind(list, "Service"), func(service *yaml.RNode) bool { return !w.Behind(service) })
+	return slices.DeleteFunc(OfKind(list, "Service"), func(service *yaml.RNode) bool {
+		return !w.Behind(service) || w.GetNamespace() != "" && service.GetNamespace() == "" && slices.ContainsFunc(Workloads(list),
+			func(other Workload) bool { return other.GetNamespace() == "" && other.Behind(service) })
+	})
 }
 
-// Behind says whether the Service sends traffic to the workload's pods.
+// Behind says whether the Service sends traffic to the workload's pods. One without a
+// namespace is taken to go where these are: charts of Harbor 2.12 to 2.14 render that
+// of nginx so beside pods that have one.
 func (w Workload) Behind(service *yaml.RNode) bool {
 	selector := krm.Strings(service, "spec", "selector")
-	return service.GetNamespace() == w.GetNamespace() && len(selector) > 0 && subset(selector, w.PodLabels())
+	near := service.GetNamespace() == w.GetNamespace() || service.GetNamespace() == ""
+	return near && len(selector) > 0 && subset(selector, w.PodLabels())
 }
 
 func subset(selector, labels map[string]string) bool {
