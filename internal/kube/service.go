@@ -59,6 +59,9 @@ func (w Workload) Port(text string) string {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 65536 {
 		return text
 	}
+	if text == "" {
+		return ""
+	}
 	for _, c := range w.Containers() {
 		ports := c.Path.Append("ports")
 		for j := range krm.Elements(c.RNode, ports...) {
