@@ -10,8 +10,8 @@
 // section away that the config has.
 //
 // Harbor 1.2 to 1.5 knows all sections but jobLogs. Of Harbor 2.x, replicas,
-// cephFS, jobLogs, redis, database, nodePort and secrets work, of 1.6 to 1.10 replicas,
-// cephFS and nodePort; the others are refused there.
+// cephFS, jobLogs, redis, database, nodePort, endpoint and secrets work, of 1.6 to
+// 1.10 replicas, cephFS and nodePort; the others are refused there.
 package harborha
 
 import (
