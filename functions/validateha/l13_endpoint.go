@@ -13,10 +13,11 @@ import (
 var oneAddress = Rule{
 	ID: "L13", Severity: framework.Error,
 	What: "Everybody who tells clients the address of Harbor tells the same, with the port that leads to it.",
-	Why: "A docker login follows the realm that the registry names; where it lacks the node port, nobody answers (harbor#1994, " +
-		"harbor#6319).",
-	Do: "Set EXT_ENDPOINT, auth.token.realm, server_name and the host of an Ingress to the address that clients use, and let nginx pass " +
-		"X-Forwarded-Proto on where TLS ends in front of it; set-endpoint does.",
+	Why: "A docker login follows the realm that Harbor names; where it lacks the node port, nobody answers (harbor#1994, " +
+		"harbor#6319). In Harbor 2.x its scheme is that of EXT_ENDPOINT, which also makes cookies Secure: with https in place of " +
+		"http nobody logs in (seen with Harbor 2.15.1).",
+	Do: "Set EXT_ENDPOINT, auth.token.realm, server_name and the host of an Ingress or HTTPRoute to the address that clients use, and let " +
+		"nginx pass on the port in Host, and X-Forwarded-Proto where TLS ends in front of it; set-endpoint does.",
 	Remedy: []string{"endpoint", "nodePort"},
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.AdminServer, harbor.Core) {
@@ -58,6 +59,7 @@ func checkEndpoint(p *pass, c *part) {
 	}
 	for _, n := range p.beside(c, harbor.Nginx) {
 		checkServerName(p, n, a)
+		checkPassedHost(p, n, a)
 	}
 	checkEntry(p, c, a)
 }
@@ -95,9 +97,6 @@ func checkRealm(p *pass, c *part, a address) {
 // Harbor, without ports, as nginx does.
 func checkServerName(p *pass, n *part, a address) {
 	conf := n.nginx
-	if n.Generation() != harbor.V1 {
-		return
-	}
 	if conf.Unclear != "" {
 		p.note(conf.Object, conf.Path, "nginx.conf is not looked at (%s): check that it answers for %s", conf.Unclear, a.Address())
 	}
@@ -109,6 +108,20 @@ func checkServerName(p *pass, n *part, a address) {
 		is := shown(kube.Value{Text: strings.Join(names, " "), Secret: conf.Secret})
 		p.warn(conf.Object, conf.Path, "server_name is %s and %s %s: it answers as the only server, but not beside another one",
 			is, harbor.ExternalEndpoint, a).add(toEndpoint(n)).is(is).want(a.Address())
+	}
+}
+
+// checkPassedHost looks at the port that nginx passes on to where clients log in and push.
+func checkPassedHost(p *pass, n *part, a address) {
+	if a.OwnPort() {
+		return
+	}
+	for _, s := range n.Harbor.Servers(n.nginx.Directives) {
+		for _, d := range s.LosesPort("/v2/") {
+			p.error(n.nginx.Object, n.nginx.Path, "passes Host on as %s, without the port of %s: docker is sent to port %s of it, where nobody answers",
+				d.Arg(1), a, harbor.Endpoint{Scheme: a.Scheme}.PortNumber()).add(toEndpoint(n)).is(d.Arg(1)).want("$http_host")
+			return
+		}
 	}
 }
 

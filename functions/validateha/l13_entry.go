@@ -64,7 +64,7 @@ func checkEntry(p *pass, c *part, a address) {
 		checkRouteTLS(p, answering, a)
 	case opaque:
 	case len(ways) > 0:
-		checkPort(p, ways, a)
+		checkPort(p, c, ways, a)
 	case len(proxies) > 0:
 		checkInside(p, proxies[0], a)
 	default:
@@ -163,7 +163,7 @@ func (w way) name() string {
 // checkPort reports that nobody answers on the port of the address. It is a
 // warning only where a load balancer that is not in the manifests would explain
 // it.
-func checkPort(p *pass, ways []way, a address) {
+func checkPort(p *pass, c *part, ways []way, a address) {
 	nodesOnly := !slices.ContainsFunc(ways, func(w way) bool { return !w.onNode })
 	w := ways[max(0, slices.IndexFunc(ways, func(w way) bool { return w.scheme == "" || w.scheme == a.Scheme }))]
 	var ports []string
@@ -177,16 +177,26 @@ func checkPort(p *pass, ways []way, a address) {
 		kind = "node port"
 	}
 	reached := w.what + " is reached on " + kind + " " + strings.Join(ports, ", ")
-	if nodesOnly && a.OwnPort() {
+	sameScheme := slices.ContainsFunc(ways, func(w way) bool { return w.scheme == "" || w.scheme == a.Scheme })
+	switch {
+	case c.Harbor.RealmFollows() && !sameScheme:
+		a.error(p, "begins with %s://, but %s, where nginx speaks %s: docker is sent to %s for its token, and cookies are for that alone: "+
+			"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front speaks %s",
+			a.Scheme, reached, w.scheme, a.Scheme, w.address(a), a.Scheme)
+	case c.Harbor.RealmFollows(): // docker and logins work all the same (seen with Harbor 2.15.1)
+		a.warn(p, "has port %s, but %s: the portal shows people an address where nothing answers: "+
+			"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s",
+			a.PortNumber(), reached, w.address(a), a.PortNumber())
+	case nodesOnly && a.OwnPort():
 		a.warn(p,
 			"has port %s, but %s: nothing answers docker login (harbor#1994), unless a load balancer in front of the nodes leads from "+
 				"one to the other: "+
 				"write %s in endpoint.url, or endpoint.behind: loadBalancer", a.PortNumber(), reached, w.address(a))
-		return
+	default:
+		a.error(p, "has port %s, but %s: docker login is sent to an address where nothing answers (harbor#1994): "+
+			"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s",
+			a.PortNumber(), reached, w.address(a), a.PortNumber())
 	}
-	a.error(p, "has port %s, but %s: docker login is sent to an address where nothing answers (harbor#1994): "+
-		"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front has port %s",
-		a.PortNumber(), reached, w.address(a), a.PortNumber())
 }
 
 // address is that of Harbor by this way.

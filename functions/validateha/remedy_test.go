@@ -144,10 +144,16 @@ func withSections(t *testing.T, overlay string, found framework.Results) string 
 			t.Fatal(err)
 		}
 	}
+	nodePort := slices.ContainsFunc(found, func(f *framework.Result) bool { return sectionOf(f) == "nodePort.port" })
 	for _, f := range found {
 		field, value, _ := strings.Cut(sectionOf(f), ": ")
 		switch name, isClaim := strings.CutPrefix(field, "cephFS.volumes."); {
+		case url.MatchString(f.Message) && nodePort: // the address of the config is right then
 		case url.MatchString(f.Message):
+			// The address that the message names is one of the manifests as they are.
+			if err := config.PipeE(yaml.Lookup("spec"), yaml.Clear("nodePort")); err != nil {
+				t.Fatal(err)
+			}
 			write(url.FindStringSubmatch(f.Message)[1], "spec", "endpoint", "url")
 		case whole.MatchString(f.Message):
 			write(whole.FindStringSubmatch(f.Message)[1], "spec", "endpoint")
