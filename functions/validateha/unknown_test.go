@@ -310,7 +310,7 @@ func TestHarbor2(t *testing.T) {
 		"images elsewhere":    {"L04", text("ConfigMap", "h-registry", "rootdirectory: /storage", "rootdirectory: /data", "data", "config.yml")},
 		"a volume each": {"L04", both(set("Deployment", "h-registry", "StatefulSet", "kind"), put("StatefulSet", "h-registry", template, "spec", "volumeClaimTemplates"),
 			cut("StatefulSet", "h-registry", volume(0)...))},
-		"another node port":      {"L13", set("Service", "harbor", 30003, "spec", "ports", 0, "nodePort")},
+		"address without scheme": {"L13", set("ConfigMap", "h-core", "hub.example.com:30002", "data", "EXT_ENDPOINT")},
 		"node port out of range": {"L13", both(set("Service", "harbor", 8080, "spec", "ports", 0, "nodePort"), set("ConfigMap", "h-core", "http://hub.example.com:8080", "data", "EXT_ENDPOINT"))},
 		"no address":             {"L13", cut("ConfigMap", "h-core", "data", "EXT_ENDPOINT")},
 		"key that is not there":  {"L16", cut("Secret", "h-core", "data", "secret")},
