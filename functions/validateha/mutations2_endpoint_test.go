@@ -40,12 +40,12 @@ var endpointMutations2 = []mutation{
 	{"pushes to http behind an Ingress", "L13", e, both(address2("https://hub.example.com"), eachNginx2("-Proto $x_forwarded_proto", "-Proto http"),
 		add(ingress("hub.example.com", "harbor", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
 
-	{"Ingress of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(ingress2("reg.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
+	{"Ingress of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("reg.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
 	{"Ingress in front, of another host", "L13", e, both(address2("https://hub.example.com"), add(ingress("reg.example.com", "harbor", "80", "[{hosts: [reg.example.com], secretName: tls}]")))},
 	{"Ingress of another host behind a load balancer", "L13", e, both(address2("https://hub.example.com"), behind2, add(ingress("reg.example.com", "harbor", "80", "[]")))},
 	{"Ingress and another port", "L13", w, both(address2("https://hub.example.com:8443"), add(ingress("hub.example.com", "harbor", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
-	{"Ingress without certificate", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(ingress2("hub.example.com", "[]")))},
-	{"Ingress with a certificate for another host", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(ingress2("hub.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
+	{"Ingress without certificate", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[]")))},
+	{"Ingress with a certificate for another host", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
 	{"Ingress with certificate", "L13", w, both(address2("http://hub.example.com"), add(ingress("hub.example.com", "harbor", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
 	{"HTTPRoute of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(route2("reg.example.com")))},
 }
@@ -77,8 +77,8 @@ func withoutNginx2(m *manifests) bool {
 	return both(drop("Deployment", "harbor-nginx"), drop("Service", "harbor"), drop("ConfigMap", "harbor-nginx"))(m)
 }
 
-// ingress2 is one that leads past nginx, as the chart's.
-func ingress2(host, tls string) string {
+// pastNginx2 is one that leads past nginx, as the chart's.
+func pastNginx2(host, tls string) string {
 	const backend = "      - {path: %s, pathType: Prefix, backend: {service: {name: %s, port: {number: 80}}}}\n"
 	paths := fmt.Sprintf(backend, "/v2/", "harbor-core") + fmt.Sprintf(backend, "/", "harbor-portal")
 	return "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: harbor}\nspec:\n  tls: " + tls + "\n  rules:\n  - host: " + host +
