@@ -107,14 +107,31 @@ func TestHTTPS(t *testing.T) {
 // TestOrder runs expose-node-port and set-endpoint in both orders.
 func TestOrder(t *testing.T) {
 	port := config("ExposeNodePort", "port: 31777")
-	for _, endpoint := range []string{"url: http://hub.example.com:31777", "url: https://hub.example.com:31777", "{url: https://hub.example.com, behind: loadBalancer}"} {
-		endpoint := config("SetEndpoint", endpoint)
-		first, _ := run(t, "expose-node-port", port, golden.Base(t))
-		first, _ = run(t, "set-endpoint", endpoint, first)
-		second, _ := run(t, "set-endpoint", endpoint, golden.Base(t))
-		second, _ = run(t, "expose-node-port", port, second)
-		if first != second {
-			t.Errorf("%s: the order matters:\n%s", endpoint, golden.Diff(t, first, second))
+	for _, base := range []string{golden.Base(t), golden.Base2(t)} {
+		for _, endpoint := range []string{"url: http://hub.example.com:31777", "{url: https://hub.example.com:31777, tls: {secretName: hub-tls}}",
+			"{url: https://hub.example.com, behind: loadBalancer}"} {
+			endpoint := config("SetEndpoint", endpoint)
+			first, _ := run(t, "expose-node-port", port, base)
+			first, _ = run(t, "set-endpoint", endpoint, first)
+			second, _ := run(t, "set-endpoint", endpoint, base)
+			second, _ = run(t, "expose-node-port", port, second)
+			if first != second {
+				t.Errorf("%s: the order matters:\n%s", endpoint, golden.Diff(t, first, second))
+			}
+		}
+	}
+}
+
+// TestAnotherAddress changes an address, which leaves nothing of the one before.
+func TestAnotherAddress(t *testing.T) {
+	const first, second = "https://hub.example.com:31777", "https://reg.example.org:31778"
+	settings := func(url string) string { return config("SetEndpoint", "{url: '"+url+"', tls: {secretName: hub-tls}}") }
+	for _, base := range []string{golden.Base(t), golden.Base2(t)} {
+		out, _ := run(t, "set-endpoint", settings(first), base)
+		out, _ = run(t, "set-endpoint", settings(second), out)
+		want, _ := run(t, "set-endpoint", settings(second), base)
+		if out != want {
+			t.Errorf("something is left:\n%s", golden.Diff(t, want, out))
 		}
 	}
 }

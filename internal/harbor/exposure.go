@@ -73,7 +73,7 @@ func (e *exposing) tell() error {
 // setHosts makes Ingresses and HTTPRoutes take requests for the host.
 func (e *exposing) setHosts() error {
 	if len(e.Proxies)+len(e.Routes) == 0 {
-		return fmt.Errorf("found no %s of Harbor, nor an Ingress or HTTPRoute that leads to it; %s", Nginx, Present(e.h.Components))
+		return fmt.Errorf("found no %s of Harbor, nor an Ingress or HTTPRoute that leads to it: add the one that clients come in by; %s", Nginx, Present(e.h.Components))
 	}
 	for _, r := range e.Routes {
 		if err := e.setHost(r); err != nil {

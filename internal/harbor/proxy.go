@@ -210,12 +210,12 @@ func (p *proxy) setHosts() error {
 	return nil
 }
 
-// redirect is where a server sends clients of plain HTTP to, whatever the host is
-// that they asked for.
-var redirect = regexp.MustCompile(`^https://(?:\$host|\$http_host)(?::\d+)?(/.*|\$.*)?$`)
+// anyHost is where a server sends clients of plain HTTP to, whatever the host is that
+// they asked for.
+var anyHost = regexp.MustCompile(`^https://(?:\$host|\$http_host)(?::\d+)?([/$].*)?$`)
 
 // setRedirects makes servers that send clients from HTTP to TLS send them to the
-// port of the address: the chart's nginx.conf knows none.
+// address, or to its port: the chart's nginx.conf knows none.
 func (p *proxy) setRedirects() error {
 	if p.Scheme != "https" {
 		return nil
@@ -223,10 +223,6 @@ func (p *proxy) setRedirects() error {
 	all, _, err := p.read()
 	if err != nil {
 		return err
-	}
-	to := "https://$host"
-	if !p.OwnPort() {
-		to += ":" + p.Port
 	}
 	var changes []change
 	old, value := "", ""
@@ -238,9 +234,9 @@ func (p *proxy) setRedirects() error {
 		for _, name := range []string{"return", "rewrite"} {
 			All(server.Block, name, func(d Directive, _ []Directive) {
 				for i, arg := range d.Args {
-					if m := redirect.FindStringSubmatch(arg); m != nil && arg != to+m[1] {
-						old, value = arg, to+m[1]
-						changes = append(changes, change{d.words[i+1], value})
+					if to, ok := p.redirected(arg); ok && to != arg {
+						old, value = arg, to
+						changes = append(changes, change{d.words[i+1], to})
 					}
 				}
 			})
@@ -248,6 +244,20 @@ func (p *proxy) setRedirects() error {
 	})
 	p.write(changes, "return", old, value)
 	return nil
+}
+
+// redirected is where a redirect to TLS is to lead instead of to the address as it
+// was, or to any host.
+func (p *proxy) redirected(to string) (string, bool) {
+	if m := anyHost.FindStringSubmatch(to); m != nil {
+		port := ""
+		if !p.OwnPort() {
+			port = ":" + p.Port
+		}
+		return "https://$host" + port + m[1], true
+	}
+	path, ok := strings.CutPrefix(to, p.was)
+	return p.String() + path, ok && strings.HasPrefix(p.was, "https://") && (path == "" || path[0] == '/' || path[0] == '$')
 }
 
 // passedOn is X-Forwarded-Proto as it came in. Where it did not come, nginx sends
