@@ -169,6 +169,8 @@ func typeName(t reflect.Type) string {
 		return "mapping of names to " + typeName(t.Elem())
 	case reflect.Slice:
 		return "list of " + typeName(t.Elem())
+	case reflect.Interface:
+		return "string, integer or boolean"
 	case reflect.Int:
 		return "integer"
 	case reflect.Bool:
@@ -267,6 +269,8 @@ func schema(t *testing.T, typ reflect.Type) *yaml.Node {
 	case reflect.Slice:
 		return krm.Map("type", "array", "items", schema(t, typ.Elem()))
 	case reflect.Struct:
+	case reflect.Interface:
+		return krm.Map("anyOf", krm.List(krm.Map("type", "string"), krm.Map("type", "integer"), krm.Map("type", "boolean")))
 	default:
 		return krm.Map("type", typeName(typ))
 	}

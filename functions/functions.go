@@ -16,6 +16,7 @@ import (
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
+	"krmfn.dev/harbor/functions/useobjectstorage"
 	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/krm"
 )
@@ -31,6 +32,7 @@ var Catalog = krm.Catalog{
 		applyharborcfg.Function,
 		setreplicas.Function,
 		usecephfs.Function,
+		useobjectstorage.Function,
 		setjoblogs.Function,
 		fixregistrymount.Function,
 		injectredis.Function,

@@ -9,9 +9,9 @@
 // and all that is wrong is reported at once. In a kustomize patch, null takes a
 // section away that the config has.
 //
-// Harbor 1.2 to 1.5 knows all sections but jobLogs. Of Harbor 2.x, replicas,
-// cephFS, jobLogs, redis, database, nodePort, endpoint and secrets work, of 1.6 to
-// 1.10 replicas, cephFS and nodePort; the others are refused there.
+// Harbor 1.2 to 1.5 knows all sections but jobLogs, and Harbor 2.x all but
+// harborCfg and registryMount. Of 1.6 to 1.10, replicas, cephFS and nodePort work.
+// The others are refused.
 package harborha
 
 import (
@@ -32,6 +32,7 @@ import (
 	"krmfn.dev/harbor/functions/setreplicas"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
+	"krmfn.dev/harbor/functions/useobjectstorage"
 	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
@@ -50,6 +51,8 @@ type HarborHA struct {
 	SetReplicas setreplicas.SetReplicas `yaml:",inline"`
 	// The settings of use-cephfs.
 	CephFS *usecephfs.UseCephFS `yaml:"cephFS"`
+	// The settings of use-object-storage.
+	ObjectStorage *useobjectstorage.UseObjectStorage `yaml:"objectStorage"`
 	// The settings of set-job-logs.
 	JobLogs *setjoblogs.SetJobLogs `yaml:"jobLogs"`
 	// The settings of fix-registry-mount.
@@ -87,6 +90,9 @@ func (h *HarborHA) sections() []section {
 	}
 	if h.CephFS != nil {
 		all = append(all, section{"cephFS", h.CephFS})
+	}
+	if h.ObjectStorage != nil {
+		all = append(all, section{"objectStorage", h.ObjectStorage})
 	}
 	if h.JobLogs != nil {
 		all = append(all, section{"jobLogs", h.JobLogs})

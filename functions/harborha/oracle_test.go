@@ -20,11 +20,12 @@ import (
 // sections are those that know Harbor 2.x, and what they are about: the
 // differences that they remove. The restriction to them goes when they are all.
 var sections = map[string]*regexp.Regexp{
-	"replicas": regexp.MustCompile(`^[^>]+ > replicas: .*want \d`),
-	"database": regexp.MustCompile(`^[^>]+ > [^>]+ env > (POSTGRESQL|HARBOR_DATABASE)_`),
-	"jobLogs":  regexp.MustCompile(`^jobservice > jobservice (mount /var/log/jobs|files > [^:]*loggers) > `),
-	"secrets":  regexp.MustCompile(`^$`), // how values arrive does not count
-	"redis":    regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
+	"replicas":      regexp.MustCompile(`^[^>]+ > replicas: .*want \d`),
+	"database":      regexp.MustCompile(`^[^>]+ > [^>]+ env > (POSTGRESQL|HARBOR_DATABASE)_`),
+	"objectStorage": regexp.MustCompile(`^(registry > (registry|registryctl) (env > (REGISTRY_STORAGE|GCS_)|mount /storage > |files > [^:]*(storage|gcs))|core > core env > REGISTRY_STORAGE_)`),
+	"jobLogs":       regexp.MustCompile(`^jobservice > jobservice (mount /var/log/jobs|files > [^:]*loggers) > `),
+	"secrets":       regexp.MustCompile(`^$`), // how values arrive does not count
+	"redis":         regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
 }
 
 // unfinished are rules that say what the sections to come will do.

@@ -40,6 +40,8 @@ type layout struct {
 	Secrets      []SecretUse
 	// JobLogs is where the logs of jobs go, nil where a variable names a folder.
 	JobLogs *JobLogUse
+	// ObjectStorage is who is told where the images are, nil where nobody has looked.
+	ObjectStorage *ObjectStorageUse
 }
 
 // Call is an address by which a part calls another one.

@@ -231,6 +231,9 @@ func registryVariable(setting []string) string {
 	return "REGISTRY_" + strings.ToUpper(strings.Join(setting, "_"))
 }
 
+// notDrivers are the settings of storage beside the one of the driver.
+var notDrivers = []string{"maintenance", "cache", "delete", "redirect", "tag"}
+
 // Drivers are the storage drivers that are configured, of which there has to be
 // one; it is false when that cannot be known. Like the registry, it takes what is
 // no other setting for a driver (distribution v2.6.2 configuration, Storage).
@@ -256,7 +259,7 @@ func (r RegistryConfig) Drivers() ([]string, bool) {
 			found[driver] = true
 		}
 	}
-	for _, other := range []string{"maintenance", "cache", "delete", "redirect", "tag", ""} {
+	for _, other := range append(notDrivers, "") {
 		delete(found, other)
 	}
 	_, open := r.env.Get(registryVariable([]string{"storage"}))

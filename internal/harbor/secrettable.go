@@ -56,15 +56,6 @@ func registryKeyFile(field ...any) SecretUse {
 	return SecretUse{Key: registryVariable(words(field)), Settings: []Setting{secret(Registry, namedBy(RegistryConfigFile, field...))}}
 }
 
-// registryParameters are the secrets among the parameters of a storage driver.
-func registryParameters(driver string, parameters ...string) []SecretUse {
-	var all []SecretUse
-	for _, p := range parameters {
-		all = append(all, registrySecret("", "storage", driver, p))
-	}
-	return all
-}
-
 func words(path krm.Path) []string {
 	var all []string
 	for _, e := range path {

@@ -69,6 +69,8 @@ var v1 = layout{
 		{of(AdminServer, Variable(Reset)), DatabaseReset},
 		{secret(AdminServer, Variable("MYSQL_PWD")), DatabasePassword},
 	},
+	// Harbor 1.5 shows the name of the driver (src/adminserver/systemcfg).
+	ObjectStorage: &ObjectStorageUse{Of: []string{Registry}, Provider: of(AdminServer, Variable(storageProvider)), Since: Release{1, 5}},
 	Secrets: slices.Concat([]SecretUse{
 		{Key: "UI_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("UI_SECRET"))},
 		{Key: "JOBSERVICE_SECRET", Form: Cookie, Shared: true, Settings: byAll(Variable("JOBSERVICE_SECRET"))},
@@ -103,16 +105,10 @@ const (
 )
 
 // registrySecrets are those of config.yml that both generations of the registry
-// have (distribution v2.6.2: registry/storage/driver, docs/configuration.md).
+// have (distribution v2.6.2: docs/configuration.md).
 var registrySecrets = slices.Concat(
-	registryParameters("s3", "accesskey", "secretkey", "sessiontoken"),
-	registryParameters("s3aws", "accesskey", "secretkey", "sessiontoken"),
-	registryParameters("s3goamz", "accesskey", "secretkey"),
-	registryParameters("azure", "accountkey"),
-	registryParameters("swift", "password", "secretkey", "accesskey"),
-	registryParameters("oss", "accesskeyid", "accesskeysecret"),
+	storageSecrets(),
 	[]SecretUse{
-		registryKeyFile("storage", "gcs", "keyfile"),
 		registryKeyFile("http", "tls", "key"),
 		registrySecret("", "proxy", "password"),
 		registrySecret("", "reporting", "bugsnag", "apikey"),

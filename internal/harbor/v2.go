@@ -98,7 +98,10 @@ var v2 = layout{
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 		{Of: Portal, Name: "nginx.conf", Path: NginxConf},
 	},
-	JobLogs: &JobLogUse{Of: JobService, Jobs: Field("config.yml", "job_loggers"), Own: Field("config.yml", "loggers"), Folder: "/var/log/jobs"},
+	// registryctl reads the storage of the registry's config.yml and the variables for
+	// it (src/registryctl/config; v2.15).
+	ObjectStorage: &ObjectStorageUse{Of: []string{Registry, RegistryCtl}, Provider: of(Core, Variable(storageProvider))},
+	JobLogs:       &JobLogUse{Of: JobService, Jobs: Field("config.yml", "job_loggers"), Own: Field("config.yml", "loggers"), Folder: "/var/log/jobs"},
 	Redis: slices.Concat(
 		urls("core", 0, false, secret(Core, Variable("_REDIS_URL_CORE"))),
 		urls("registry", 2, false, secret(Core, Variable("_REDIS_URL_REG"))),

@@ -163,6 +163,8 @@ func (d *decoder) scalar(path string, node *yaml.Node, v reflect.Value) {
 		default:
 			d.fail(path, "%s%s, want a whole number", shown(node), describe(node))
 		}
+	case reflect.Interface:
+		d.anyScalar(path, node, v)
 	case reflect.Bool:
 		if b, err := strconv.ParseBool(node.Value); tag == yaml.NodeTagBool && err == nil {
 			v.SetBool(b)
@@ -172,6 +174,26 @@ func (d *decoder) scalar(path string, node *yaml.Node, v reflect.Value) {
 	default:
 		panic(fmt.Sprintf("settings hold a %s, which decode does not know", v.Type()))
 	}
+}
+
+// anyScalar takes a string, a whole number or a boolean as it is.
+func (d *decoder) anyScalar(path string, node *yaml.Node, v reflect.Value) {
+	var value reflect.Value
+	switch tag := node.ShortTag(); {
+	case node.Kind != yaml.ScalarNode:
+	case tag == yaml.NodeTagString || d.text:
+		value = reflect.New(reflect.TypeFor[string]()).Elem()
+	case tag == yaml.NodeTagInt:
+		value = reflect.New(reflect.TypeFor[int]()).Elem()
+	case tag == yaml.NodeTagBool:
+		value = reflect.New(reflect.TypeFor[bool]()).Elem()
+	}
+	if !value.IsValid() {
+		d.fail(path, "%s, want a string, a whole number, true or false", describe(node))
+		return
+	}
+	d.scalar(path, node, value)
+	v.Set(value)
 }
 
 // shown is the value that stands where a number or boolean is wanted: it is no

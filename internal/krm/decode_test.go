@@ -15,6 +15,7 @@ type allSettings struct {
 	Plain  bool            `yaml:"plain"`
 	Counts map[string]int  `yaml:"counts"`
 	Parts  map[string]part `yaml:"parts"`
+	Any    map[string]any  `yaml:"any"`
 	List   []string        `yaml:"list"`
 	Lists  []part          `yaml:"lists"`
 	Always part            `yaml:"always"`
@@ -70,12 +71,14 @@ func TestDecode(t *testing.T) {
 		"mapping of numbers":    {"counts: {a: 1, b: 2}", func(s *allSettings) { s.Counts = map[string]int{"a": 1, "b": 2} }},
 		"empty mapping in it":   {"counts: {}", func(s *allSettings) { s.Counts = map[string]int{} }},
 		"null mapping":          {"counts:", nil},
-		"mapping of structs":    {"parts: {a: {name: x}, b: }", func(s *allSettings) { s.Parts = map[string]part{"a": {"x", "1Gi"}, "b": {"", "1Gi"}} }},
-		"list":                  {"list: [a, 'b']", func(s *allSettings) { s.List = []string{"a", "b"} }},
-		"list of structs":       {"lists: [{size: 2Gi}]", func(s *allSettings) { s.Lists = []part{{Size: "2Gi"}} }},
-		"struct":                {"always: {name: x}", func(s *allSettings) { s.Always.Name = "x" }},
-		"null struct":           {"always:", nil},
-		"section":               {"maybe: {host: a}", func(s *allSettings) { s.Maybe = &section{Host: "a", Port: 80} }},
+		"mapping of anything": {"any: {a: x, b: 3, c: true, d: '3'}",
+			func(s *allSettings) { s.Any = map[string]any{"a": "x", "b": 3, "c": true, "d": "3"} }},
+		"mapping of structs": {"parts: {a: {name: x}, b: }", func(s *allSettings) { s.Parts = map[string]part{"a": {"x", "1Gi"}, "b": {"", "1Gi"}} }},
+		"list":               {"list: [a, 'b']", func(s *allSettings) { s.List = []string{"a", "b"} }},
+		"list of structs":    {"lists: [{size: 2Gi}]", func(s *allSettings) { s.Lists = []part{{Size: "2Gi"}} }},
+		"struct":             {"always: {name: x}", func(s *allSettings) { s.Always.Name = "x" }},
+		"null struct":        {"always:", nil},
+		"section":            {"maybe: {host: a}", func(s *allSettings) { s.Maybe = &section{Host: "a", Port: 80} }},
 		"section in a section": {"maybe: {host: a, inner: {host: b, port: 1}}",
 			func(s *allSettings) {
 				s.Maybe = &section{Host: "a", Port: 80, Inner: &section{Host: "b", Port: 1}}
@@ -96,35 +99,38 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"3":                           ": is a number, want a mapping of text, number, flag, plain, counts, parts, list, lists, always, maybe, owner",
-		"nmber: 3":                    "nmber: is not a known field, did you mean number? (known are text, number, flag, plain, counts, parts, list, lists, always, maybe, owner)",
-		"Hidden: 3":                   "Hidden: is not a known field, known are text, number, flag, plain, counts, parts, list, lists, always, maybe, owner",
-		"parts: {a: {nam: x}}":        "parts.a.nam: is not a known field, did you mean name? (known are name, size)",
-		"parts: {a.b: {nam: x}}":      `parts["a.b"].nam: is not a known field, did you mean name? (known are name, size)`,
-		"lists: [{}, {nam: x}]":       "lists[1].nam: is not a known field, did you mean name? (known are name, size)",
-		"maybe: {}":                   "maybe.host: is missing",
-		"maybe: {host: }":             "maybe.host: is missing",
-		"maybe: {host: a, inner: {}}": "maybe.inner.host: is missing",
-		"maybe:":                      "maybe: is empty: write {} for its defaults, or leave it out",
-		"maybe: []":                   "maybe: is a list, want a mapping of host, port, inner",
-		"text: 3":                     "text: is a number, want a string: put it in quotes",
-		"text: yes\nnumber: no":       `number: "no" is a string, want a whole number`,
-		"text: true":                  "text: is a boolean, want a string: put it in quotes",
-		"text: 2001-01-01":            "text: is a date, want a string: put it in quotes",
-		"text: !x y":                  "text: has a tag, want a string: put it in quotes",
-		"text: [a]":                   "text: is a list, want a string",
-		"number: '3'":                 `number: "3" is a string, want a whole number`,
-		"number: 3.0":                 "number: 3.0 is a number, want a whole number",
-		"number: 9999999999999999999": "number: 9999999999999999999 is too large",
-		"number: {}":                  "number: is a mapping, want a whole number",
-		"flag: 'true'":                `flag: "true" is a string, want true or false`,
-		"flag: 1":                     "flag: 1 is a number, want true or false",
-		"counts: [1]":                 "counts: is a list, want a mapping",
-		"counts: {a: }":               "counts.a: is missing",
-		"list: a":                     "list: is a string, want a list",
-		"list: [a, ~]":                "list[1]: is missing",
-		"list: [1]":                   "list[0]: is a number, want a string: put it in quotes",
-		"text: 1\nflag: 1":            "text: is a number, want a string: put it in quotes\nflag: 1 is a number, want true or false",
+		"3":                             ": is a number, want a mapping of text, number, flag, plain, counts, parts, any, list, lists, always, maybe, owner",
+		"nmber: 3":                      "nmber: is not a known field, did you mean number? (known are text, number, flag, plain, counts, parts, any, list, lists, always, maybe, owner)",
+		"Hidden: 3":                     "Hidden: is not a known field, known are text, number, flag, plain, counts, parts, any, list, lists, always, maybe, owner",
+		"parts: {a: {nam: x}}":          "parts.a.nam: is not a known field, did you mean name? (known are name, size)",
+		"parts: {a.b: {nam: x}}":        `parts["a.b"].nam: is not a known field, did you mean name? (known are name, size)`,
+		"lists: [{}, {nam: x}]":         "lists[1].nam: is not a known field, did you mean name? (known are name, size)",
+		"maybe: {}":                     "maybe.host: is missing",
+		"maybe: {host: }":               "maybe.host: is missing",
+		"maybe: {host: a, inner: {}}":   "maybe.inner.host: is missing",
+		"maybe:":                        "maybe: is empty: write {} for its defaults, or leave it out",
+		"maybe: []":                     "maybe: is a list, want a mapping of host, port, inner",
+		"text: 3":                       "text: is a number, want a string: put it in quotes",
+		"text: yes\nnumber: no":         `number: "no" is a string, want a whole number`,
+		"text: true":                    "text: is a boolean, want a string: put it in quotes",
+		"text: 2001-01-01":              "text: is a date, want a string: put it in quotes",
+		"text: !x y":                    "text: has a tag, want a string: put it in quotes",
+		"text: [a]":                     "text: is a list, want a string",
+		"number: '3'":                   `number: "3" is a string, want a whole number`,
+		"number: 3.0":                   "number: 3.0 is a number, want a whole number",
+		"number: 9999999999999999999":   "number: 9999999999999999999 is too large",
+		"number: {}":                    "number: is a mapping, want a whole number",
+		"flag: 'true'":                  `flag: "true" is a string, want true or false`,
+		"flag: 1":                       "flag: 1 is a number, want true or false",
+		"counts: [1]":                   "counts: is a list, want a mapping",
+		"counts: {a: }":                 "counts.a: is missing",
+		"any: {a: }":                    "any.a: is missing",
+		"any: {a: [x], b: 1.5}":         "any.a: is a list, want a string, a whole number, true or false\nany.b: is a number, want a string, a whole number, true or false",
+		"any: {a: 9999999999999999999}": "any.a: 9999999999999999999 is too large",
+		"list: a":                       "list: is a string, want a list",
+		"list: [a, ~]":                  "list[1]: is missing",
+		"list: [1]":                     "list[0]: is a number, want a string: put it in quotes",
+		"text: 1\nflag: 1":              "text: is a number, want a string: put it in quotes\nflag: 1 is a number, want true or false",
 	} {
 		t.Run(in, func(t *testing.T) {
 			err := decode(node(t, in), &allSettings{}, false)
@@ -148,6 +154,7 @@ flag: "false"
 counts.a: "1"
 counts.b: "2"
 parts.a.name: x
+any.a: "true"
 maybe.host: a
 maybe.inner.host: b
 maybe.inner.port: "1"
@@ -165,6 +172,7 @@ owner: me
 		s.Text, s.Number, s.Flag = "3", 3, false
 		s.Counts = map[string]int{"a": 1, "b": 2}
 		s.Parts = map[string]part{"a": {"x", "1Gi"}}
+		s.Any = map[string]any{"a": "true"}
 		s.Maybe = &section{Host: "a", Port: 80, Inner: &section{Host: "b", Port: 1}}
 		s.Common.Owner = "me"
 	})
@@ -196,7 +204,7 @@ func TestDecodeTextErrors(t *testing.T) {
 		"a: x\na.b: y":         `data["a.b"]: stands beside a key a that holds a value`,
 		"a.b.c: x\na.b: y":     `data["a.b"]: stands beside a key that goes further down`,
 		"text":                 "data: is a string, want a mapping",
-		"..: x":                `[""]: is not a known field, known are text, number, flag, plain, counts, parts, list, lists, always, maybe, owner`,
+		"..: x":                `[""]: is not a known field, known are text, number, flag, plain, counts, parts, any, list, lists, always, maybe, owner`,
 		"text:\n  more: x":     "text: is a mapping, want a string",
 		"parts.a: {name: [x]}": "parts.a.name: is a list, want a string",
 	} {
