@@ -95,7 +95,11 @@ func readme(t *testing.T, f krm.Function, dir string) string {
 	example := filepath.Join("../testdata", f.Name, "example")
 	fmt.Fprintf(&b, "\n## Example\n\nThis function config\n\n```yaml\n%s```\n", golden.Read(t, filepath.Join(example, "config.yaml")))
 	base := golden.BaseName(t, example)
-	of := fmt.Sprintf("of the manifests of Harbor %s (`base/%s`)", releaseIn[base], base)
+	manifests := "base/" + base
+	if golden.ReadOptional(t, filepath.Join(example, "in.yaml")) != "" {
+		manifests = "testdata/" + f.Name + "/example/in.yaml"
+	}
+	of := fmt.Sprintf("of the manifests of Harbor %s (`%s`)", releaseIn[base], manifests)
 	if diff := golden.ReadOptional(t, filepath.Join(example, "out.diff")); diff != "" {
 		fmt.Fprintf(&b, "\nchanges %s like this:\n\n```diff\n%s```\n", strings.TrimPrefix(of, "of "), diff)
 	} else {
@@ -164,6 +168,9 @@ func typeName(t reflect.Type) string {
 	case reflect.Pointer:
 		return typeName(t.Elem())
 	case reflect.Struct:
+		if words := wordsOf(t); len(words) > 0 {
+			return "mapping, or " + strings.Join(words, ", ")
+		}
 		return "mapping"
 	case reflect.Map:
 		return "mapping of names to " + typeName(t.Elem())
@@ -177,6 +184,14 @@ func typeName(t reflect.Type) string {
 		return "boolean"
 	}
 	return t.Kind().String()
+}
+
+// wordsOf are those that stand for all of a struct.
+func wordsOf(t reflect.Type) []string {
+	if worded, ok := reflect.New(t).Interface().(krm.Worded); ok {
+		return worded.Words()
+	}
+	return nil
 }
 
 // fieldComments returns the comments of a struct's fields, each on one line.
@@ -297,6 +312,9 @@ func schema(t *testing.T, typ reflect.Type) *yaml.Node {
 	object := krm.Map("type", "object", "additionalProperties", false, "properties", properties)
 	if len(required) > 0 {
 		object.Content = append(object.Content, krm.Map("required", required).Content...)
+	}
+	if words := wordsOf(typ); len(words) > 0 {
+		return krm.Map("oneOf", krm.List(krm.Map("type", "string", "enum", words), object))
 	}
 	return object
 }

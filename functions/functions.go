@@ -14,6 +14,7 @@ import (
 	"krmfn.dev/harbor/functions/setendpoint"
 	"krmfn.dev/harbor/functions/setjoblogs"
 	"krmfn.dev/harbor/functions/setreplicas"
+	"krmfn.dev/harbor/functions/spreadpods"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
 	"krmfn.dev/harbor/functions/useobjectstorage"
@@ -39,6 +40,7 @@ var Catalog = krm.Catalog{
 		useexternaldatabase.Function,
 		exposenodeport.Function,
 		setendpoint.Function,
+		spreadpods.Function,
 		movesecrets.Function,
 		validateha.Function,
 		harborha.Function,

@@ -407,8 +407,13 @@ func TestConformance(t *testing.T) {
 			"config.k8s.io/id":                                                "3",
 			"kustomize.config.k8s.io/id":                                      "|\n  kind: X\n",
 		}
-		stdout, _, exit := p(t, resourceList(change(itemsFor(t, f), annotate(internal)...), example(t, f)))
+		in := resourceList(change(itemsFor(t, f), annotate(internal)...), example(t, f))
+		stdout, _, exit := p(t, in)
+		before := read1(t, in)
 		for _, item := range read1(t, stdout).objects() {
+			if before.named(krm.Name(item)) == nil {
+				continue // added by the function
+			}
 			if d := cmp.Diff(internal, item.GetAnnotations()); d != "" || exit != 0 {
 				t.Errorf("%s, exit status %d (-in +out):\n%s", krm.Name(item), exit, d)
 			}
@@ -585,7 +590,7 @@ func runCommand(t *testing.T, cmd *exec.Cmd, stdin string) (string, string, int)
 
 // itemsFor are the objects that a function works on, for the caller to change:
 // those of the base of its example; for one that checks what harbor-ha makes of
-// them.
+// them, and for one that spreads pods with several of each.
 func itemsFor(t testing.TB, f krm.Function) []*yaml.RNode {
 	var items []*yaml.RNode
 	for _, item := range parsedFor(t, f).items {
@@ -614,8 +619,11 @@ var (
 	parsedBase map[string]parsed
 )
 
-// ready is the base as harbor-ha makes it.
-const ready = "ready"
+// ready is the base as harbor-ha makes it, several is it with several replicas.
+const (
+	ready   = "ready"
+	several = "several"
+)
 
 func parsedFor(t testing.TB, f krm.Function) parsed {
 	parsedOnce.Do(func() {
@@ -625,7 +633,11 @@ func parsedFor(t testing.TB, f krm.Function) parsed {
 			t.Fatal(stderr)
 		}
 		parsedBase = map[string]parsed{}
-		for name, text := range map[string]string{"harbor-1.2": plain, "harbor-2": golden.Base2(t), ready: made} {
+		scaled, stderr, exit := krmfn(plain, "set-replicas", "../../testdata/set-replicas/example/config.yaml", "-")
+		if exit != 0 {
+			t.Fatal(stderr)
+		}
+		for name, text := range map[string]string{"harbor-1.2": plain, "harbor-2": golden.Base2(t), several: scaled, ready: made} {
 			items, err := kio.FromBytes([]byte(text))
 			if err != nil {
 				t.Fatal(err)
@@ -633,8 +645,11 @@ func parsedFor(t testing.TB, f krm.Function) parsed {
 			parsedBase[name] = parsed{items, resourceList(items, "")}
 		}
 	})
-	if f.Name == "validate-ha" {
+	switch f.Name {
+	case "validate-ha":
 		return parsedBase[ready]
+	case "spread-pods":
+		return parsedBase[several]
 	}
 	return parsedBase[golden.BaseName(t, filepath.Join("../../testdata", f.Name, "example"))]
 }

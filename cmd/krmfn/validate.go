@@ -186,6 +186,11 @@ func (v *validation) build(dir string) ([]byte, error) {
 		if spec == nil || spec[section] != nil && !ok {
 			return // the function refuses it
 		}
-		v.selfValidation, spec[section] = settings, map[string]any{"ignore": ignored}
+		v.selfValidation = map[string]any{}
+		if version, given := spec["kubernetesVersion"]; given { // of all sections
+			v.selfValidation["kubernetesVersion"] = version
+		}
+		maps.Copy(v.selfValidation, settings)
+		spec[section] = map[string]any{"ignore": ignored}
 	}})
 }

@@ -10,8 +10,8 @@
 // section away that the config has.
 //
 // Harbor 1.2 to 1.5 knows all sections but jobLogs, and Harbor 2.x all but
-// harborCfg and registryMount. Of 1.6 to 1.10, replicas, cephFS and nodePort work.
-// The others are refused.
+// harborCfg and registryMount. Of 1.6 to 1.10, replicas, cephFS, nodePort and
+// spread work. The others are refused.
 package harborha
 
 import (
@@ -30,12 +30,14 @@ import (
 	"krmfn.dev/harbor/functions/setendpoint"
 	"krmfn.dev/harbor/functions/setjoblogs"
 	"krmfn.dev/harbor/functions/setreplicas"
+	"krmfn.dev/harbor/functions/spreadpods"
 	"krmfn.dev/harbor/functions/usecephfs"
 	"krmfn.dev/harbor/functions/useexternaldatabase"
 	"krmfn.dev/harbor/functions/useobjectstorage"
 	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // Function is harbor-ha.
@@ -43,6 +45,9 @@ var Function = krm.Function{Name: "harbor-ha", New: func() krm.Runner { return &
 
 // HarborHA is the settings. The sections run in this order.
 type HarborHA struct {
+	// Version of Kubernetes that the manifests are for, e.g. `1.31`, that of today,
+	// 1.37, when left out. Each section that depends on it can name another one.
+	KubernetesVersion string `yaml:"kubernetesVersion"`
 	// The settings of apply-harbor-cfg. What other sections set must not stand in
 	// harbor.cfg with another value. With secrets, its passwords and certificate
 	// are not used: pods have them from Secrets.
@@ -65,6 +70,8 @@ type HarborHA struct {
 	NodePort *exposenodeport.ExposeNodePort `yaml:"nodePort"`
 	// The settings of set-endpoint.
 	Endpoint *setendpoint.SetEndpoint `yaml:"endpoint"`
+	// The settings of spread-pods.
+	Spread *spreadpods.SpreadPods `yaml:"spread"`
 	// The settings of move-secrets.
 	Secrets *movesecrets.MoveSecrets `yaml:"secrets"`
 	// The settings of validate-ha, which runs with its defaults where they are
@@ -80,6 +87,7 @@ type section struct {
 // sections are those that the settings hold, in the order in which they run,
 // without validate.
 func (h *HarborHA) sections() []section {
+	h.setVersion()
 	var all []section
 	if h.HarborCfg != nil {
 		h.HarborCfg.Decided, h.HarborCfg.NoCertificate = h.decided(), h.noCertificate()
@@ -112,10 +120,21 @@ func (h *HarborHA) sections() []section {
 	if h.Endpoint != nil {
 		all = append(all, section{"endpoint", h.Endpoint})
 	}
+	if h.Spread != nil {
+		all = append(all, section{"spread", h.Spread})
+	}
 	if h.Secrets != nil {
 		all = append(all, section{"secrets", h.Secrets})
 	}
 	return all
+}
+
+// setVersion gives the version of Kubernetes to the sections that name none.
+func (h *HarborHA) setVersion() {
+	h.Validation.KubernetesVersion = cmp.Or(h.Validation.KubernetesVersion, h.KubernetesVersion)
+	if h.Spread != nil {
+		h.Spread.KubernetesVersion = cmp.Or(h.Spread.KubernetesVersion, h.KubernetesVersion)
+	}
 }
 
 // What harbor-ha says of a value in harbor.cfg.
@@ -171,11 +190,14 @@ func (h *HarborHA) decided() map[string]applyharborcfg.Decision {
 
 // Validate checks the settings of every section.
 func (h *HarborHA) Validate() error {
+	var errs []error
+	if _, err := kube.ParseVersion(h.KubernetesVersion); err != nil {
+		errs, h.KubernetesVersion = append(errs, err), ""
+	}
 	sections := h.sections()
 	if len(sections) == 0 {
 		return errors.New("spec: there is nothing to do, want at least one section (krmfn help harbor-ha lists them)")
 	}
-	var errs []error
 	for _, s := range append(sections, section{"validate", &h.Validation}) {
 		if v, ok := s.Runner.(krm.Validator); ok {
 			errs = append(errs, krm.Under(s.name, v.Validate()))

@@ -26,6 +26,7 @@ var sections = map[string]*regexp.Regexp{
 	"jobLogs":       regexp.MustCompile(`^jobservice > jobservice (mount /var/log/jobs|files > [^:]*loggers) > `),
 	"secrets":       regexp.MustCompile(`^$`), // how values arrive does not count
 	"redis":         regexp.MustCompile(`^[^>]+ > [^>]+ (env|files) > [^:]*(REDIS|redis)`),
+	"spread":        regexp.MustCompile(`^[^>]+ > (spread|budget): `),
 }
 
 // unfinished are rules that say what the sections to come will do.

@@ -16,7 +16,7 @@ import (
 type facts struct {
 	rules     []Rule // that are looking
 	list      *framework.ResourceList
-	version   version
+	version   kube.Version
 	all       []*part // every part
 	parts     []*part // those that run
 	claims    []*claimUse
@@ -41,10 +41,9 @@ type part struct {
 }
 
 // kinds are those of the objects that rules look for.
-var kinds = []string{"ConfigMap", "Secret", "Service", "PersistentVolumeClaim", "StatefulSet",
-	"HorizontalPodAutoscaler", "PodDisruptionBudget"}
+var kinds = []string{"ConfigMap", "Secret", "Service", "PersistentVolumeClaim", "StatefulSet", "PodDisruptionBudget"}
 
-func newFacts(list *framework.ResourceList, v version, harbors []*harbor.Harbor) *facts {
+func newFacts(list *framework.ResourceList, v kube.Version, harbors []*harbor.Harbor) *facts {
 	f := &facts{list: list, version: v, binder: kube.NewBinder(list), workloads: kube.Workloads(list), objects: map[string][]*yaml.RNode{}}
 	for _, kind := range kinds {
 		f.objects[kind] = kube.OfKind(list, kind)

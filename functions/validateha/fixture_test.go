@@ -156,16 +156,14 @@ func clean(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	budgets := ""
 	for _, obj := range m.items {
 		if obj.GetKind() != "ReplicationController" {
 			continue
 		}
 		name := strings.TrimSuffix(obj.GetName(), "-rc")
-		selector := krm.Map("matchLabels", krm.Map("name", name+"-apps"))
 		set(obj, "apps/v1", "apiVersion")
 		set(obj, "Deployment", "kind")
-		set(obj, selector, "spec", "selector")
+		set(obj, krm.Map("matchLabels", krm.Map("name", name+"-apps")), "spec", "selector")
 		port := 80
 		if name == "registry" {
 			port = 5000
@@ -178,17 +176,13 @@ func clean(t testing.TB) string {
 			set(obj, 1, "spec", "replicas")
 			set(obj, krm.Map("name", "store", "mountPath", "/etc/config"), "spec", "template", "spec", "containers", 0, "volumeMounts", 1)
 			set(obj, krm.Map("name", "store", "persistentVolumeClaim", krm.Map("claimName", "adminserver-pvc")), "spec", "template", "spec", "volumes", 1)
-		default:
-			set(obj, krm.List(krm.Map("maxSkew", 1, "topologyKey", "kubernetes.io/hostname", "whenUnsatisfiable", "DoNotSchedule", "labelSelector", selector)),
-				"spec", "template", "spec", "topologySpreadConstraints")
-			budgets += fmt.Sprintf("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: %s\nspec:\n  maxUnavailable: 1\n  selector:\n    matchLabels:\n      name: %[1]s-apps\n---\n", name)
 		}
 	}
 	set(m.object("ConfigMap", "harbor-adminserver-config"), "false", "data", "RESET")
 	config := m.object("ConfigMap", "harbor-registry-config")
 	text := strings.Replace(krm.Text(config, "data", "config"), "layerinfo: inmemory\n", "layerinfo: redis\n", 1)
 	set(config, text+"redis:\n  addr: redis.example.com:6379\n", "data", "config")
-	m.add(budgets + "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: adminserver-pvc\nspec:\n  storageClassName: fast\n  accessModes: [ReadWriteMany]\n  resources:\n    requests:\n      storage: 1Gi\n")
+	m.add("apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: adminserver-pvc\nspec:\n  storageClassName: fast\n  accessModes: [ReadWriteMany]\n  resources:\n    requests:\n      storage: 1Gi\n")
 	m.items = append(m.items, secretObjects(t)...)
 	return m.text()
 }

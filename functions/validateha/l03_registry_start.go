@@ -27,7 +27,7 @@ var registryStarts = Rule{
 }
 
 func checkEntrypoint(p *pass, c *part) {
-	certain, possible := p.version.readOnlyConfig()
+	certain, possible := p.version.ReadOnlyConfig()
 	if !possible || !c.registry.Chowns() {
 		return
 	}

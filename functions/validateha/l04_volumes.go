@@ -81,11 +81,11 @@ func checkPlugin(p *pass, obj *yaml.RNode, at krm.Path, remedy string) {
 		field := at.Append(plugin.field)
 		switch {
 		case krm.Lookup(obj, field...) == nil:
-		case p.version.minor >= plugin.removed:
+		case p.version.Minor >= plugin.removed:
 			p.error(obj, field,
 				"this volume plugin is gone since Kubernetes 1.%d: no pod that uses the volume starts; use %s",
 				plugin.removed, plugin.instead).add(remedy)
-		case p.version.minor >= plugin.deprecated:
+		case p.version.Minor >= plugin.deprecated:
 			p.warn(obj, field,
 				"this volume plugin is deprecated and gone from Kubernetes 1.%d on: use %s", plugin.removed, plugin.instead).add(remedy)
 		}

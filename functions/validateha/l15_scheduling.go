@@ -65,7 +65,7 @@ func lacksOf(p *pass, c *part) (lacks []string) {
 		lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
 	}
 	if s.several() &&
-		!slices.ContainsFunc(p.objects["PodDisruptionBudget"], func(obj *yaml.RNode) bool { return budgets(obj, c.Workload) }) {
+		!slices.ContainsFunc(p.objects["PodDisruptionBudget"], c.Budgeted) {
 		lacks = append(lacks, "has no PodDisruptionBudget")
 	}
 	if mutable(c) {
@@ -93,19 +93,11 @@ func mutable(c *part) bool {
 	return slices.Contains([]string{"", "latest", "dev", "nightly", "stable"}, tag) || strings.HasSuffix(tag, "-dev")
 }
 
-// budgets says whether a PodDisruptionBudget selects the workload's pods. Those
-// of the chart have no namespace.
-func budgets(obj *yaml.RNode, w kube.Workload) bool {
-	near := obj.GetNamespace() == w.GetNamespace() || obj.GetNamespace() == ""
-	selector := krm.Lookup(obj, "spec", "selector")
-	return near && selector != nil && kube.Selects(yaml.NewRNode(selector), w.PodLabels())
-}
-
 // checkBudget reports a budget that never lets a pod of Harbor go.
 func checkBudget(p *pass, obj *yaml.RNode) {
 	for _, c := range p.parts {
 		s := c.scale
-		if !budgets(obj, c.Workload) || s.eachNode || s.none() {
+		if !c.Budgeted(obj) || s.eachNode || s.none() {
 			continue
 		}
 		for _, field := range []string{"minAvailable", "maxUnavailable"} {

@@ -13,6 +13,7 @@ import (
 	"krmfn.dev/harbor/internal/golden"
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // change is an edit of the manifests; it says whether there was something to
@@ -555,11 +556,12 @@ var mutations = []mutation{
 	{"no file system", "L14", w, cut("PersistentVolume", "registry-pv", "spec", "csi", "volumeAttributes", "fsName")},
 
 	{"no probe", "L15", w, cut("Workload", "ui-rc", inPod("readinessProbe")...)},
-	{"not spread", "L15", w, cut("Workload", "ui-rc", "spec", "template", "spec", "topologySpreadConstraints")},
-	{"no budget", "L15", w, drop("PodDisruptionBudget", "ui")},
-	{"budget for nobody", "L15", w, set("PodDisruptionBudget", "ui", "portal", "spec", "selector", "matchLabels", "name")},
-	{"budget that lets nobody go", "L15", w, set("PodDisruptionBudget", "ui", 0, "spec", "maxUnavailable")},
-	{"budget that wants all", "L15", w, both(cut("PodDisruptionBudget", "ui", "spec", "maxUnavailable"), put("PodDisruptionBudget", "ui", "67%", "spec", "minAvailable"))},
+	{"not spread", "L15", w, both(cut("Workload", "ui-rc", "spec", "template", "spec", "topologySpreadConstraints"),
+		cut("Workload", "ui-rc", "spec", "template", "spec", "affinity"))},
+	{"no budget", "L15", w, drop("PodDisruptionBudget", "ui-rc")},
+	{"budget for nobody", "L15", w, set("PodDisruptionBudget", "ui-rc", "portal", "spec", "selector", "matchLabels", "name")},
+	{"budget that lets nobody go", "L15", w, set("PodDisruptionBudget", "ui-rc", 0, "spec", "maxUnavailable")},
+	{"budget that wants all", "L15", w, both(cut("PodDisruptionBudget", "ui-rc", "spec", "maxUnavailable"), put("PodDisruptionBudget", "ui-rc", "67%", "spec", "minAvailable"))},
 	{"tag that moves", "L15", w, set("Workload", "nginx-rc", "vmware/nginx-photon:latest", inPod("image")...)},
 	{"no tag", "L15", w, set("Workload", "nginx-rc", "vmware/nginx-photon", inPod("image")...)},
 	{"one nginx", "L15", w, set("Workload", "nginx-rc", 1, "spec", "replicas")},
@@ -613,7 +615,7 @@ var mutations = []mutation{
 	{"database without its Service", "L17", e, both(add(mysql), set("ConfigMap", "harbor-adminserver-config", "mysql", "data", "MYSQL_HOST"))},
 
 	{"no registry", "L18", e, drop("Workload", "registry-rc")},
-	{"no ui", "L18", e, both(drop("Workload", "ui-rc"), drop("PodDisruptionBudget", "ui"))},
+	{"no ui", "L18", e, both(drop("Workload", "ui-rc"), drop("PodDisruptionBudget", "ui-rc"))},
 	{"registry that is not recognised", "L18", e, both(set("Workload", "registry-rc", "example.com/store:1", inPod("image")...), set("Workload", "registry-rc", "store", inPod("name")...), drop("Service", "registry"), inConfig("issuer: harbor-token-issuer", "issuer: store"))},
 
 	{"three Redis behind one Service", "L19", e, both(add(server("redis", "redis:7", 6379)), give("ui", "_REDIS_URL", "redis:6379,100,,11"))},
@@ -684,7 +686,7 @@ type start struct {
 	version string
 }
 
-const today = "1.37"
+const today = kube.Today
 
 // family are mutations of one generation of Harbor and the manifests in which they
 // are made.

@@ -36,12 +36,7 @@ func (f *facts) scaleOf(w kube.Workload) scale {
 	if s.n == 0 {
 		return s // with 0 replicas nothing is scaled (kubernetes.io horizontal-pod-autoscale, implicit maintenance-mode deactivation)
 	}
-	for _, obj := range f.objects["HorizontalPodAutoscaler"] {
-		target := krm.Path{"spec", "scaleTargetRef"}
-		if obj.GetNamespace() != w.GetNamespace() || krm.Text(obj, target.Append("kind")...) != w.GetKind() ||
-			!kube.Called(w.RNode, w.GetNamespace(), krm.Text(obj, target.Append("name")...)) {
-			continue
-		}
+	for _, obj := range kube.Autoscalers(f.list, w) {
 		if n, ok := kube.Integer(obj, "spec", "maxReplicas"); ok && n > s.n {
 			s = scale{n: n, word: fmt.Sprintf("up to %d replicas", n), path: krm.Path{"spec", "maxReplicas"}, obj: obj}
 		}

@@ -28,6 +28,7 @@ import (
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // Function is validate-ha.
@@ -35,9 +36,9 @@ var Function = krm.Function{Name: "validate-ha", New: func() krm.Runner { return
 
 // ValidateHA is the settings.
 type ValidateHA struct {
-	// Version of Kubernetes that the manifests are for, e.g. `1.31`: some rules
-	// depend on it.
-	KubernetesVersion string `yaml:"kubernetesVersion" default:"1.37"`
+	// Version of Kubernetes that the manifests are for, e.g. `1.31`, that of today,
+	// 1.37, when left out: some rules depend on it.
+	KubernetesVersion string `yaml:"kubernetesVersion"`
 	// Rules whose findings are to be infos: the number of each, e.g. `L06`, and the
 	// reason, which is obligatory and stands in the finding.
 	Ignore map[string]string `yaml:"ignore"`
@@ -45,18 +46,9 @@ type ValidateHA struct {
 	WarningsAsErrors bool `yaml:"warningsAsErrors" default:"false"`
 }
 
-// version is the version of Kubernetes. Settings that were not decoded have no
-// defaults.
-func (s *ValidateHA) version() (version, error) {
-	if s.KubernetesVersion == "" {
-		return parseVersion(today)
-	}
-	return parseVersion(s.KubernetesVersion)
-}
-
 // Validate checks the settings.
 func (s *ValidateHA) Validate() error {
-	_, err := s.version()
+	_, err := kube.ParseVersion(s.KubernetesVersion)
 	errs := []error{err}
 	for _, id := range slices.Sorted(maps.Keys(s.Ignore)) {
 		_, known := ruleByID(id)
@@ -73,7 +65,7 @@ func (s *ValidateHA) Validate() error {
 
 // Run checks every rule. What it finds stands in the findings, not in the error.
 func (s *ValidateHA) Run(list *framework.ResourceList) error {
-	v, err := s.version()
+	v, err := kube.ParseVersion(s.KubernetesVersion)
 	if err != nil {
 		return err
 	}

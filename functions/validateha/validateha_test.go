@@ -2,7 +2,6 @@ package validateha_test
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,14 +45,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestDefaultVersion checks that settings that were not decoded have the same
-// default.
+// TestDefaultVersion checks what stands for a version that is left out.
 func TestDefaultVersion(t *testing.T) {
-	for _, s := range krm.Settings(reflect.TypeFor[validateha.ValidateHA]()) {
-		if s.Name == "kubernetesVersion" && s.Default != today {
-			t.Errorf("the default is %s", s.Default)
-		}
-	}
 	m := parse(t, article(t))
 	if d := cmp.Diff(m.copy().validate(today), m.copy().validate("")); d != "" {
 		t.Error(d)

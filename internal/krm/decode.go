@@ -20,12 +20,20 @@ import (
 // settings of a struct as one's own, `default:"x"` is the value of a setting
 // that is left out, `required:"true"` makes leaving it out an error.
 //
+// A struct that is Worded may be given as one of its words.
+//
 // With text, the node is the data of a ConfigMap: every scalar is a string, and
 // numbers and booleans are read from it.
 func decode(node *yaml.Node, settings any, text bool) error {
 	d := decoder{text: text}
 	d.value("", node, reflect.ValueOf(settings).Elem(), "")
 	return errors.Join(d.errs...)
+}
+
+// Worded is a struct of settings that a word can stand for as a whole.
+type Worded interface {
+	Words() []string
+	SetWord(word string)
 }
 
 type decoder struct {
@@ -67,7 +75,15 @@ func (d *decoder) value(path string, node *yaml.Node, v reflect.Value, fallback 
 }
 
 func (d *decoder) structure(path string, node *yaml.Node, v reflect.Value) {
-	content, ok := d.content(path, node, yaml.MappingNode, "a mapping of "+strings.Join(names(v.Type()), ", "))
+	want := "a mapping of " + strings.Join(names(v.Type()), ", ")
+	if worded, ok := v.Addr().Interface().(Worded); ok {
+		if node != nil && node.Kind == yaml.ScalarNode && slices.Contains(worded.Words(), node.Value) {
+			worded.SetWord(node.Value)
+			return
+		}
+		want += " or the word " + strings.Join(worded.Words(), ", ")
+	}
+	content, ok := d.content(path, node, yaml.MappingNode, want)
 	if !ok {
 		return
 	}

@@ -171,13 +171,14 @@ func removeChild(parent *yaml.Node, e any) {
 }
 
 // Add puts a new object right behind another one and reports it. kpt writes it
-// to the file of that one.
+// to the file of that one; the paths in kustomize's annotations are made up.
 func Add(list *framework.ResourceList, obj, behind *yaml.RNode) {
-	if path := behind.GetAnnotations()[pathAnnotation]; path != "" {
+	annotations := behind.GetAnnotations()
+	if path, kustomize := annotations[pathAnnotation], annotations[kustomizeAnnotation]; path != "" && kustomize == "" {
 		meta := valueOf(obj.YNode(), "metadata")
 		meta.Content = append(meta.Content, scalar("annotations"), Map(pathAnnotation, path))
 	}
 	at := slices.Index(list.Items, behind)
 	list.Items = slices.Insert(list.Items, at+1, obj)
-	reportEdit(list, obj, nil, "object added", values{})
+	Report(list, framework.Info, obj, nil, "object added").File = fileOf(behind)
 }
