@@ -76,7 +76,7 @@ func TestNginxConfigs(t *testing.T) {
 	}
 	// Certificates and hosts of this machine.
 	here := regexp.MustCompile(`\S+\.(crt|key);`)
-	hosts := strings.NewReplacer("ui:80;", "127.0.0.1;", "http://ui", "http://127.0.0.1", "registry:5000", "127.0.0.1", "mirror:5000", "127.0.0.1")
+	hosts := strings.NewReplacer("ui:80;", "127.0.0.1;", "http://ui", "http://127.0.0.1", "registry:5000", "127.0.0.1", "hub-core:80", "127.0.0.1", "hub-portal:80", "127.0.0.1", "mirror:5000", "127.0.0.1")
 	read := 0
 	for _, in := range cases {
 		rendered := run(t, "", "", "krmfn", "set-endpoint", filepath.Join(filepath.Dir(in), "config.yaml"), in)
