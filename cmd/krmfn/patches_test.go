@@ -15,7 +15,11 @@ import (
 func patched(t *testing.T, overlay, patch string, files map[string]string) (stdout, stderr string, exit int) {
 	t.Helper()
 	copyRepository(t)
-	resources := "resources:\n- ../../base/harbor-1.2\n"
+	base := "harbor-1.2"
+	if strings.HasPrefix(overlay, "harbor-2-") {
+		base = "harbor-2"
+	}
+	resources := "resources:\n- ../../base/" + base + "\n"
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join("overlays/mine", name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -24,10 +28,12 @@ func patched(t *testing.T, overlay, patch string, files map[string]string) (stdo
 			resources += "- " + name + "\n"
 		}
 	}
-	if files["harbor.cfg"] != "" {
+	switch {
+	case base == "harbor-2": // it has no harbor.cfg
+	case files["harbor.cfg"] != "":
 		resources += "configMapGenerator:\n- name: harbor-cfg\n  files: [harbor.cfg]\n" +
 			"  options: {annotations: {config.kubernetes.io/local-config: 'true'}}\n"
-	} else {
+	default:
 		resources += "- ../harbor-cfg\n"
 	}
 	if err := os.Mkdir("overlays/mine/functions", 0o755); err != nil {
@@ -66,9 +72,25 @@ func TestHTTPSDocument(t *testing.T) {
 			patches++
 			for _, overlay := range []string{"harbor-1.2-ha", "example-production"} {
 				t.Run(overlay, func(t *testing.T) {
-					checkHTTPS(t, overlay, b[2], files)
+					out := checkHTTPS(t, overlay, b[2], files)
+					if !strings.Contains(out, "realm: https://hub.example.com") {
+						t.Errorf("%s: the registry names another address", b[2])
+					}
+					if strings.Contains(out, "listen 443 ssl") != strings.Contains(b[2], "endpoint: null") && !strings.Contains(b[2], "hub-tls") {
+						t.Errorf("%s: TLS at nginx", b[2])
+					}
 				})
 			}
+			if files["harbor.cfg"] != "" {
+				continue // of 1.x
+			}
+			t.Run("harbor-2-ha", func(t *testing.T) {
+				out := checkHTTPS(t, "harbor-2-ha", b[2], map[string]string{"more.yaml": ofHarbor2.Replace(files["more.yaml"])})
+				onNginx := strings.Contains(b[2], "31777") && strings.Contains(b[2], "hub-tls")
+				if !strings.Contains(out, "EXT_ENDPOINT: https://hub.example.com") || strings.Contains(out, "listen 8443 ssl") != onNginx {
+					t.Errorf("%s: address, or TLS at nginx\n%s", b[2], out)
+				}
+			})
 		}
 	}
 	if patches != 4 {
@@ -76,22 +98,21 @@ func TestHTTPSDocument(t *testing.T) {
 	}
 }
 
-// checkHTTPS wants the address of docs/https.md, nothing said against it, and a node
-// port where the patch has one.
-func checkHTTPS(t *testing.T, overlay, patch string, files map[string]string) {
+// ofHarbor2 turns the page's Ingress of Harbor 1.2 into one of 2.x.
+var ofHarbor2 = strings.NewReplacer("name: ui", "name: harbor-portal", "name: registry", "name: harbor-core", "number: 5000", "number: 80")
+
+// checkHTTPS wants nothing said against the address of docs/https.md, and a node port
+// where the patch has one. It returns what is rendered.
+func checkHTTPS(t *testing.T, overlay, patch string, files map[string]string) string {
+	t.Helper()
 	out, said, exit := patched(t, overlay, patch, files)
 	if exit != 0 || strings.Contains(said, "[L13]") {
 		t.Errorf("%s\nexit status %d: %s", patch, exit, said)
 	}
-	if !strings.Contains(out, "realm: https://hub.example.com") {
-		t.Errorf("%s: the registry names another address", patch)
-	}
 	if strings.Contains(out, "nodePort:") == strings.Contains(patch, "nodePort: null") {
 		t.Errorf("%s: node port\n%s", patch, out)
 	}
-	if strings.Contains(out, "listen 443 ssl") != strings.Contains(patch, "endpoint: null") && !strings.Contains(patch, "hub-tls") {
-		t.Errorf("%s: TLS at nginx", patch)
-	}
+	return out
 }
 
 // TestReadmePatch renders an overlay with the patch of README.md that takes a section
