@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/functions/harborha"
@@ -50,7 +52,8 @@ changes nothing. krmfn rules lists what is looked at.
 A directory with a kustomization is built first, like krmfn render does; of
 another directory all files *.yaml, *.yml and *.json are read. Of a List or a
 ResourceList the items are validated. Without arguments standard input is read.
-All inputs together must be one Harbor.
+All inputs together must be one Harbor. Below the summary stands what these name
+and do not hold, so that nobody has looked at it; --with adds it.
 
 The exit status is 0 without errors, 1 with errors, 2 if nothing could be
 validated: a wrong flag, a file that is no YAML, a kustomization that cannot be
@@ -134,11 +137,21 @@ func (v *validation) report(inputs []source, o krm.Outcome) report.Report {
 		r.Objects += len(in.objects)
 		located = append(located, in.located())
 	}
+	r.Unseen = unseen(o.Output)
 	l := report.NewLocator(located, bounded.ReadRegular)
 	for _, f := range o.Findings {
 		r.Findings = append(r.Findings, l.Locate(*f, o.Lines[f]))
 	}
 	return r
+}
+
+// unseen is what the validated objects need and do not hold.
+func unseen(validated []byte) []yaml.ResourceIdentifier {
+	items, err := kio.FromBytes(validated)
+	if err != nil {
+		return nil // the function has read them, and says what is wrong
+	}
+	return validateha.Unseen(&framework.ResourceList{Items: items})
 }
 
 // functionConfig is the config of --config, else one with the settings by which

@@ -27,7 +27,7 @@ var references = Rule{
 				case s.Object != nil:
 					checkRenamed(p, c.Workload, s)
 					checkKey(p, c.Workload, s)
-				case !s.Optional:
+				case !s.Optional && s.Name != "": // a volume without a source is an emptyDir
 					unseen = append(unseen, use{c.Workload, s})
 				}
 			}

@@ -56,17 +56,17 @@ func checkParts(p *pass, c *part) {
 	}
 }
 
-// checkKnown says which rules have not looked at a Harbor, of which c is the first
-// part: that they find nothing is no promise then.
+// checkKnown says which rules have not looked at a Harbor of which the model knows
+// the parts alone, c the first of them: that they find nothing is no promise then.
 func checkKnown(p *pass, c *part) {
+	if slices.Contains(known, c.Generation()) {
+		return // the others are about what this one does not have
+	}
 	var missing []string
 	for _, r := range p.rules {
 		if len(r.Of) > 0 && !slices.Contains(r.Of, c.Generation()) {
 			missing = append(missing, r.ID)
 		}
-	}
-	if len(missing) == 0 {
-		return
 	}
 	release := c.Generation().String()
 	if c.Harbor.Release.Known() {

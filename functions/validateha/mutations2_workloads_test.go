@@ -1,6 +1,13 @@
 package validateha_test
 
-import "sigs.k8s.io/kustomize/kyaml/yaml"
+import (
+	"slices"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// workloadMutations2 are mistakes in parts, and in what they call and need.
+var workloadMutations2 = slices.Concat(callMutations2, needMutations2)
 
 // core2 gives a setting of the core another value.
 func core2(name, value string) change {
@@ -60,4 +67,24 @@ var callMutations2 = []mutation{
 	{"HTTPRoute passes to nobody", "L17", e, add("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: harbor}\nspec:\n" +
 		"  rules:\n  - matches: [{path: {type: PathPrefix, value: /v2}}]\n    backendRefs: [{name: core, port: 80}]\n" +
 		"  - matches: [{path: {type: PathPrefix, value: /api}}]\n    backendRefs: [{name: harbor-core, port: 80}]\n")},
+}
+
+// config2 replaces a part of the jobservice's config.yml.
+func config2(old, by string) change {
+	return text("ConfigMap", "harbor-jobservice", old, by, "data", "config.yml")
+}
+
+// needMutations2 are settings that parts cannot start without.
+var needMutations2 = []mutation{
+	{"jobservice without the core's address", "N07", e, cut("ConfigMap", "harbor-jobservice-env", "data", "CORE_URL")},
+	{"jobservice with an empty address of the core", "N07", e, job2("CORE_URL", "")},
+	{"jobservice without protocol", "N07", e, config2("protocol: http\n", "")},
+	{"jobservice without port", "N07", e, config2("\nport: 8080", "")},
+	{"jobservice without backend", "N07", e, config2("  backend: redis\n", "")},
+	{"jobservice without namespace", "N07", e, config2("    namespace: harbor_job_service_namespace\n", "")},
+	{"jobservice without loggers", "N07", e, config2("\nloggers:\n- name: STD_OUTPUT\n  level: INFO", "")},
+	{"jobservice with a config that is no YAML", "N07", e, config2("protocol: http", "protocol: [http")},
+	{"jobservice without its config", "N07", e, cut("Deployment", "harbor-jobservice", "spec", "template", "spec", "containers", 0, "volumeMounts", 0)},
+	{"registryctl without the registry's config", "N07", e, text("ConfigMap", "harbor-registry", "registry_config: /etc/registry/config.yml", "", "data", "ctl-config.yml")},
+	{"registryctl without port", "N07", e, text("ConfigMap", "harbor-registry", "port: 8080", "", "data", "ctl-config.yml")},
 }

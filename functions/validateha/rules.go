@@ -56,6 +56,7 @@ var Rules = []Rule{
 	services,
 	allParts,
 	oneStore,
+	needs,
 }
 
 func ruleByID(id string) (Rule, bool) {

@@ -12,9 +12,10 @@
 // what to check. Secrets that are among the resources are looked at, also those
 // marked config.kubernetes.io/local-config; their values are never shown.
 //
-// All rules look at Harbor 1.2 to 1.5. The general ones, on storage, references,
-// scheduling, node ports, addresses, missing parts and several stores of one Harbor,
-// look at every Harbor, and L18 warns which do not look at one. A finding that a section of HarborHA sets right ends with what to write there.
+// The rules look at Harbor 1.2 to 1.5 and at 2.x, each at what the release has. At a
+// Harbor 1.6 to 1.10 only the general ones look, on storage, references, scheduling,
+// node ports, addresses and missing parts, and L18 warns which do not. A finding that
+// a section of HarborHA sets right ends with what to write there.
 package validateha
 
 import (

@@ -17,6 +17,9 @@ type layout struct {
 	// first. Other locations may be of Notary or of somebody else.
 	Proxied map[string][]string
 	Files   []File
+	// Necessary are the settings that parts cannot do without, but for secrets, Redis and
+	// the database, which have tables of their own.
+	Necessary []Need
 	// Listens are the ports that parts listen on, where no nginx.conf or config.yml of
 	// the registry says it.
 	Listens []Listen
@@ -86,6 +89,16 @@ type File struct {
 	// Path is where the program looks for it, unless the Variable names another
 	// path.
 	Path, Variable string
+	// Needed says that the program does not start without it, and that no image has
+	// one.
+	Needed bool
+}
+
+// Need is a setting that a part cannot do without.
+type Need struct {
+	Setting
+	// Otherwise says what the part does where it is not set.
+	Otherwise string
 }
 
 // EndpointUse is a place in which a part is told the address of Harbor. nginx and

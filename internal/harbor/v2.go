@@ -49,6 +49,21 @@ var v2 = layout{
 		{Setting: of(Exporter, Variable("HARBOR_SERVICE_HOST")), Port: "HARBOR_SERVICE_PORT", To: []string{Core, Nginx}},
 	},
 	Proxied: map[string][]string{"/": {Portal, Core}, "/v2/": {Core}, "/service/": {Core}, "/api/": {Core}, "/c/": {Core}},
+	// Harbor v2.15 src/pkg/config/rest/manager.go, src/jobservice/config and
+	// src/registryctl/config (validate and setStorageDriver), src/pkg/exporter/exporter.go.
+	Necessary: []Need{
+		{of(JobService, Variable("CORE_URL")), panics},
+		{of(JobService, Variable("JOB_SERVICE_PROTOCOL"), Field("config.yml", "protocol")), panics},
+		{of(JobService, Variable("JOB_SERVICE_PORT"), Field("config.yml", "port")), panics},
+		{of(JobService, Variable("JOB_SERVICE_POOL_BACKEND"), Field("config.yml", "worker_pool", "backend")), panics},
+		{of(JobService, Variable("JOB_SERVICE_POOL_REDIS_NAMESPACE"), Field("config.yml", "worker_pool", "redis_pool", "namespace")), panics},
+		{of(JobService, Field("config.yml", "loggers", 0, "name")), panics},
+		{of(JobService, Field("config.yml", "job_loggers", 0, "name")), panics},
+		{of(RegistryCtl, Variable("REGISTRY_CONFIG"), Field("config.yml", "registry_config")), panics},
+		{of(RegistryCtl, Variable("PORT"), Field("config.yml", "port")), byChance},
+		{of(Exporter, Variable("HARBOR_EXPORTER_METRICS_PATH")), panics},
+		{of(Exporter, Variable("HARBOR_EXPORTER_PORT")), byChance},
+	},
 	// Harbor v2.15 src/core/main.go, src/jobservice/config, src/registryctl/config;
 	// harbor-scanner-trivy pkg/etc/config.go.
 	Listens: []Listen{
@@ -92,9 +107,9 @@ var v2 = layout{
 		{Of: Core, Name: AppConfFile, Path: "/etc/core/app.conf", Variable: ConfigPath},
 		{Of: Core, Name: "key", Path: "/etc/core/key", Variable: KeyPath},
 		{Of: Core, Name: "private_key.pem", Path: "/etc/core/private_key.pem", Variable: TokenKeyPath},
-		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml"},
+		{Of: JobService, Name: "config.yml", Path: "/etc/jobservice/config.yml", Needed: true},
 		{Of: Registry, Name: RegistryConfigFile, Path: RegistryDir + "/" + RegistryConfigFile},
-		{Of: RegistryCtl, Name: "config.yml", Path: "/etc/registryctl/config.yml"},
+		{Of: RegistryCtl, Name: "config.yml", Path: "/etc/registryctl/config.yml", Needed: true},
 		{Of: Nginx, Name: "nginx.conf", Path: NginxConf},
 		{Of: Portal, Name: "nginx.conf", Path: NginxConf},
 	},
@@ -153,6 +168,12 @@ var v2 = layout{
 		{Key: "signer.json", Settings: byParts(whole("signer.json"), NotarySigner)},
 	}, withCtl(registrySecrets)),
 }
+
+// What becomes of a part without a setting that it needs.
+const (
+	panics   = "ends as soon as it starts"
+	byChance = "listens on a port that chance chooses, where nobody reaches it"
+)
 
 // internalTLS says whether a part speaks TLS to the others.
 func internalTLS(part string) Condition {

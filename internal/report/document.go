@@ -13,10 +13,12 @@ import (
 type document struct {
 	Counts   counts    `json:"counts" yaml:"counts"`
 	Findings []Finding `json:"findings" yaml:"findings"`
+	// Unseen is what the objects need and is not among them: nobody has looked at it.
+	Unseen []yaml.ResourceIdentifier `json:"unseen,omitempty" yaml:"unseen,omitempty"`
 }
 
 func (r Report) document() document {
-	d := document{Counts: r.counts(), Findings: []Finding{}}
+	d := document{Counts: r.counts(), Findings: []Finding{}, Unseen: r.Unseen}
 	for _, f := range r.Findings {
 		if f.Field != nil {
 			field := *f.Field

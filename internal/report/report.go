@@ -13,6 +13,8 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/show"
 )
 
 // Finding is a result and the line that it is about.
@@ -35,6 +37,9 @@ type Rule struct {
 type Report struct {
 	Findings []Finding
 	Objects  int // how many were validated
+	// Unseen are the objects and servers that these need and that are not among them, so
+	// that nobody has looked at them. A server has a kind and its host as name.
+	Unseen []yaml.ResourceIdentifier
 
 	Rules   []Rule // of the validator, whether they found something or not
 	Version string // of this program
@@ -133,13 +138,14 @@ func (f Finding) ref() yaml.ResourceIdentifier {
 
 // object names the object for people: ConfigMap harbor/ui, "" where there is
 // none.
-func (f Finding) object() string {
-	ref := f.ref()
-	name := ref.Name
-	if ref.Namespace != "" {
-		name = ref.Namespace + "/" + name
+func (f Finding) object() string { return strings.TrimSpace(f.ref().Kind + " " + f.name()) }
+
+// name is the object without its kind: harbor/ui.
+func (f Finding) name() string {
+	if ref := f.ref(); ref.Namespace != "" {
+		return ref.Namespace + "/" + ref.Name
 	}
-	return strings.TrimSpace(ref.Kind + " " + name)
+	return f.ref().Name
 }
 
 // counts is how many there are of what.
@@ -175,7 +181,30 @@ func (r Report) summary(style Style) string {
 			s += " (--verbose shows them)"
 		}
 	}
-	return s + " in " + number(c.Objects, "object")
+	return s + " in " + number(c.Objects, "object") + r.unseen()
+}
+
+// unseen is a sentence about what was not looked at, "" where there is nothing to say.
+func (r Report) unseen() string {
+	var kinds []string
+	named := map[string][]string{}
+	for _, u := range r.Unseen {
+		if named[u.Kind] == nil {
+			kinds = append(kinds, u.Kind)
+		}
+		if !slices.Contains(named[u.Kind], u.Name) {
+			named[u.Kind] = append(named[u.Kind], show.Line(u.Name))
+		}
+	}
+	slices.SortStableFunc(kinds, func(a, b string) int { return cmp.Compare(len(named[b]), len(named[a])) })
+	if len(kinds) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, kind := range kinds {
+		parts = append(parts, kind+" "+strings.Join(named[kind], ", "))
+	}
+	return "\nnot among them, and so not looked at: " + strings.Join(parts, "; ")
 }
 
 func number(n int, what string) string {

@@ -40,10 +40,16 @@ func example() Report {
 	registry := ref("v1", "ReplicationController", "", "registry-rc")
 	return Report{
 		Objects: 24, Rules: rules, Version: "v1.2.3", Input: "overlays/ha/kustomization.yaml",
+		Unseen: []yaml.ResourceIdentifier{*ref("", "Redis", "", "redis.example.com"), *ref("", "Secret", "harbor", "harbor-redis"),
+			*ref("", "Secret", "harbor", "harbor-secrets")},
 		Findings: []Finding{
 			{Line: 3, Result: framework.Result{
 				Severity: framework.Warning, Message: "a ReplicationController does not roll out changes",
 				ResourceRef: registry, File: &framework.File{Path: "base/registry.yaml", Index: 1}, Tags: rule("L15"),
+			}},
+			{Line: 57, Result: framework.Result{
+				Severity: framework.Warning, Message: "a ReplicationController does not roll out changes",
+				ResourceRef: ref("v1", "ReplicationController", "", "ui-rc"), File: &framework.File{Path: "base/registry.yaml", Index: 2}, Tags: rule("L15"),
 			}},
 			{Line: 31, Result: framework.Result{
 				Severity: framework.Error, Message: "the config is not mounted where the registry reads it",

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,10 +25,11 @@ var colors = map[framework.Severity]string{
 	framework.Info:    "\x1b[36m", // cyan
 }
 
-// text groups the findings by object, in columns, and ends with a summary.
+// text groups the findings by object, in columns, and ends with a summary. What is
+// the same of several objects of a kind stands there once.
 func text(r Report, style Style) ([]byte, error) {
 	var b strings.Builder
-	for _, group := range groups(r.shown(style)) {
+	for _, group := range groups(together(r.shown(style))) {
 		fmt.Fprintf(&b, "%s\n", paint(heading(group[0]), bold, style))
 		writeRows(&b, group, style)
 		b.WriteByte('\n')
@@ -35,25 +38,63 @@ func text(r Report, style Style) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// groups cuts sorted findings where the object or the file changes.
-func groups(all []Finding) [][]Finding {
-	var cut [][]Finding
-	for i, f := range all {
-		if i == 0 || f.ref() != all[i-1].ref() || f.path() != all[i-1].path() {
+// entry is a finding, and the objects beside its own of which it is true as well.
+type said struct {
+	Finding
+	lines []string // in the file, of each object
+	also  []string // names of the others
+}
+
+// together makes one entry of findings that differ in the object and the line alone.
+func together(all []Finding) []said {
+	var entries []said
+	for _, f := range all {
+		i := slices.IndexFunc(entries, func(e said) bool { return e.saysTheSame(f) })
+		if i < 0 {
+			i, entries = len(entries), append(entries, said{Finding: f})
+		} else {
+			entries[i].also = append(entries[i].also, f.name())
+		}
+		if f.Line > 0 {
+			entries[i].lines = append(entries[i].lines, strconv.Itoa(f.Line))
+		}
+	}
+	// Those of several objects follow the others of the first one.
+	slices.SortStableFunc(entries, func(a, b said) int {
+		if a.path() != b.path() || a.ref() != b.ref() {
+			return 0
+		}
+		return cmp.Compare(len(a.also), len(b.also))
+	})
+	return entries
+}
+
+// saysTheSame says whether a finding is true of another object of the same kind, in
+// the same file.
+func (e said) saysTheSame(f Finding) bool {
+	return e.ref() != f.ref() && e.ref().Kind == f.ref().Kind && e.path() == f.path() && e.Severity == f.Severity &&
+		e.rule() == f.rule() && e.field() == f.field() && e.Message == f.Message
+}
+
+// groups cuts sorted entries where the objects or the file change.
+func groups(all []said) [][]said {
+	var cut [][]said
+	for i, e := range all {
+		if i == 0 || e.ref() != all[i-1].ref() || e.path() != all[i-1].path() || !slices.Equal(e.also, all[i-1].also) {
 			cut = append(cut, nil)
 		}
-		cut[len(cut)-1] = append(cut[len(cut)-1], f)
+		cut[len(cut)-1] = append(cut[len(cut)-1], e)
 	}
 	return cut
 }
 
-// heading is object and file.
-func heading(f Finding) string {
-	object := f.object()
+// heading is objects and file.
+func heading(e said) string {
+	object := strings.Join(append([]string{e.object()}, e.also...), ", ")
 	if object == "" {
 		object = "All objects"
 	}
-	if path := f.path(); path != "" {
+	if path := e.path(); path != "" {
 		object += " (" + path + ")"
 	}
 	return show.Line(object)
@@ -61,14 +102,11 @@ func heading(f Finding) string {
 
 // writeRows writes line, severity, rule, field and message of the findings of
 // one object. A column that is empty in all of them is left out.
-func writeRows(b *strings.Builder, group []Finding, style Style) {
+func writeRows(b *strings.Builder, group []said, style Style) {
 	var rows [][]string
 	widths := make([]int, 4)
 	for _, f := range group {
-		row := []string{"", show.Line(string(f.Severity)), show.Line(f.rule()), show.Line(f.field()), show.Line(f.Message)}
-		if f.Line > 0 {
-			row[0] = strconv.Itoa(f.Line)
-		}
+		row := []string{strings.Join(f.lines, ","), show.Line(string(f.Severity)), show.Line(f.rule()), show.Line(f.field()), show.Line(f.Message)}
 		for i := range widths {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
