@@ -5,50 +5,113 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
 // Validate checks the settings.
 func (s *UseCephFS) Validate() error {
-	var errs []error
-	switch {
-	case s.CSI == nil && s.InTree == nil:
-		errs = append(errs, krm.FieldErrorf("csi", "is missing, or inTree for Kubernetes up to 1.30"))
-	case s.CSI != nil && s.InTree != nil:
-		errs = append(errs, krm.FieldErrorf("inTree", "stands beside csi, want one of them"))
-	case s.CSI != nil:
-		errs = append(errs, s.CSI.validate())
-	default:
-		errs = append(errs, s.InTree.validate())
-	}
+	errs := []error{s.checkWay()}
 	if len(s.Volumes) == 0 {
-		errs = append(errs, krm.FieldErrorf("volumes", "is empty, want at least one PersistentVolumeClaim"))
+		errs = append(errs, krm.FieldErrorf("volumes", "is empty, want at least one PersistentVolumeClaim or one of %s", krm.Joined(harbor.Purposes())))
 	}
-	paths, names := map[string]string{}, map[string]string{}
-	for _, claim := range s.claims() {
-		v := s.Volumes[claim]
-		errs = append(errs, krm.CheckName(field(claim), claim), v.validate(field(claim)))
-		if first, ok := paths[v.Path]; ok {
-			errs = append(errs, krm.FieldErrorf(field(claim)+".path", "%s is the path of %s already: two volumes would write over each other",
+	paths, names, folders := map[string]string{}, map[string]string{}, map[[2]string]string{}
+	for _, key := range s.keys() {
+		v := s.Volumes[key]
+		errs = append(errs, checkKey(key), s.checkVolume(field(key), v))
+		if first, ok := paths[v.Path]; ok && v.Path != "" {
+			errs = append(errs, krm.FieldErrorf(field(key)+".path", "%s is the path of %s already: two volumes would write over each other",
 				v.Path, first))
 		}
 		if first, ok := names[v.Name]; ok && v.Name != "" {
-			errs = append(errs, krm.FieldErrorf(field(claim)+".name", "%s is the name of %s already", v.Name, first))
+			errs = append(errs, krm.FieldErrorf(field(key)+".name", "%s is the name of %s already", v.Name, first))
 		}
-		paths[v.Path], names[v.Name] = claim, claim
+		folder := [2]string{v.Claim, v.SubPath}
+		if first, ok := folders[folder]; ok && v.Claim != "" {
+			errs = append(errs, krm.FieldErrorf(field(key)+".claim", "%s is the claim of %s already, with the same subPath: give each a subPath of its own",
+				v.Claim, first))
+		}
+		paths[v.Path], names[v.Name], folders[folder] = key, key, key
 	}
 	return errors.Join(errs...)
 }
 
-// field is the setting of a claim.
-func field(claim string) string { return krm.Path{"volumes", claim}.String() }
-
-func (s *UseCephFS) claims() []string { return slices.Sorted(maps.Keys(s.Volumes)) }
-
-func (v Volume) validate(field string) error {
+// checkWay wants one way to make volumes, where any is to be made.
+func (s *UseCephFS) checkWay() error {
+	var given []string
 	var errs []error
-	errs = append(errs, krm.CheckPath(field+".path", v.Path))
+	if s.CSI != nil {
+		given, errs = append(given, "csi"), append(errs, s.CSI.validate())
+	}
+	if s.StorageClass != "" {
+		given, errs = append(given, "storageClass"), append(errs, krm.CheckName("storageClass", s.StorageClass))
+	}
+	if s.InTree != nil {
+		given, errs = append(given, "inTree"), append(errs, s.InTree.validate())
+	}
+	switch {
+	case len(given) > 1:
+		return krm.FieldErrorf(given[1], "stands beside %s, want one of csi, storageClass and inTree", given[0])
+	case len(given) == 0 && slices.ContainsFunc(s.keys(), func(key string) bool { return s.Volumes[key].Claim == "" }):
+		return krm.FieldErrorf("csi", "is missing, want it, or storageClass, or inTree for Kubernetes up to 1.30, or for each volume a claim that exists")
+	}
+	return errors.Join(errs...)
+}
+
+// field is the setting of a volume.
+func field(key string) string { return krm.Path{"volumes", key}.String() }
+
+func (s *UseCephFS) keys() []string { return slices.Sorted(maps.Keys(s.Volumes)) }
+
+// checkKey wants the name of a claim, or a purpose.
+func checkKey(key string) error {
+	if slices.Contains(harbor.Purposes(), key) || krm.CheckName("", key) == nil {
+		return nil
+	}
+	return krm.FieldErrorf(field(key), "%q is neither a purpose nor the name of a PersistentVolumeClaim, %s", key, krm.Nearest(key, harbor.Purposes()))
+}
+
+func (s *UseCephFS) checkVolume(field string, v Volume) error {
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, krm.FieldErrorf(field+"."+name, format, args...))
+	}
+	if v.Claim != "" {
+		errs = append(errs, krm.CheckName(field+".claim", v.Claim))
+		for _, other := range [][2]string{{"path", v.Path}, {"size", v.Size}, {"name", v.Name}} {
+			if other[1] != "" {
+				wrong(other[0], "stands beside claim, which has a volume of its own")
+			}
+		}
+	} else {
+		errs = append(errs, s.checkNewVolume(field, v))
+	}
+	switch {
+	case v.SubPath == "":
+	case v.Claim == "":
+		wrong("subPath", "is missing its claim: it is a folder of a claim that exists")
+	case strings.HasPrefix(v.SubPath, "/"):
+		wrong("subPath", "%q is absolute, want a folder in the volume of the claim, such as registry", v.SubPath)
+	case krm.CheckPath("", "/"+v.SubPath) != nil:
+		wrong("subPath", "%q is not a folder in a volume, want letters, digits and / . _ - + = @ ~, and no ..", v.SubPath)
+	}
+	return errors.Join(errs...)
+}
+
+// checkNewVolume looks at a volume that is to be made.
+func (s *UseCephFS) checkNewVolume(field string, v Volume) error {
+	var errs []error
+	static := s.CSI != nil || s.InTree != nil
+	switch {
+	case static && v.Path == "":
+		errs = append(errs, krm.FieldErrorf(field+".path", "is missing"))
+	case v.Path != "" && s.StorageClass != "":
+		errs = append(errs, krm.FieldErrorf(field+".path", "stands beside storageClass, which chooses the folder itself"))
+	case v.Path != "":
+		errs = append(errs, krm.CheckPath(field+".path", v.Path))
+	}
 	if v.Size != "" {
 		errs = append(errs, krm.CheckQuantity(field+".size", v.Size))
 	}

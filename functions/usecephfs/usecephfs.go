@@ -1,57 +1,87 @@
-// Package usecephfs moves PersistentVolumes to CephFS, so that pods on all nodes
-// share them.
+// Package usecephfs moves volumes to CephFS, so that pods on all nodes share them.
 //
-// The PersistentVolume of each claim is found through the claim's volumeName or
-// selector or the volume's claimRef; a claim without one gets one. What is left
-// of the old source goes. Both get ReadWriteMany and the size. The volume has no
-// class, and the claim storageClassName "", without which a default StorageClass
-// takes the claim and it never binds; the volume is retained when the claim is
-// deleted.
+// A volume is told by the name of its claim, which works with every Harbor, or by
+// what is kept on it: images (of the registry), jobLogs (of the jobservice),
+// scanCache (of trivy, 2.x). Where that is, the part's own configuration says:
+// rootdirectory in config.yml or REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY; LOG_DIR
+// (1.x), or base_dir of the logger FILE in job_loggers (2.x);
+// SCANNER_TRIVY_CACHE_DIR. The volume is the one that is mounted there. What is in
+// an object storage or in the database is on no volume: leave it out.
 //
-// csi is for clusters of today: a static volume of the ceph-csi driver, which
-// wants a Secret with userID and userKey. inTree is the volume plugin inside
-// Kubernetes, gone since 1.31 (kubernetes#124544).
+// There are three ways to make volumes, and one of them has to be given, but where
+// each volume names a claim that exists. csi makes a static volume of the ceph-csi
+// driver, which wants a Secret with userID and userKey. storageClass lets a class
+// make it, whose reclaimPolicy says what becomes of the data when the claim goes.
+// inTree is the volume plugin inside Kubernetes, gone since 1.31 (kubernetes#124544).
 //
-// The source of a volume and the spec of a claim cannot be changed on a live
-// cluster: there, name gives both a new name, which every pod template follows,
-// and the data has to be copied.
+// csi and inTree: the PersistentVolume of each claim is found through the claim's
+// volumeName or selector or the volume's claimRef; a claim without one gets one.
+// What is left of the old source goes. Both get ReadWriteMany and the size. The
+// volume has no class, and the claim storageClassName "", without which a default
+// StorageClass takes the claim and it never binds; the volume is retained when the
+// claim is deleted. storageClass: the claim gets the class, ReadWriteMany and the
+// size, and its PersistentVolume goes from the manifests. Annotations of claims
+// stay, also the chart's helm.sh/resource-policy: keep. A claim cannot shrink: a
+// size below what it asks for is refused.
 //
-// Claims are told by name: it works with every Harbor.
+// The volume of a purpose need not be a claim yet: an emptyDir, or a folder of the
+// node, becomes one, which is called like the workload and gets its labels. What
+// was in it is not copied.
+//
+// claim takes one that exists, and all of it, or with subPath a folder of it, in
+// every container that mounts the volume: registry and registryctl. The claim that
+// was there goes from the manifests when nobody else uses it. What is on it is not
+// copied, and a tool that prunes, as Argo CD may, deletes it.
+//
+// Each trivy keeps a cache of its own, which no two processes can open (BoltDB). So
+// scanCache in an emptyDir becomes a volumeClaimTemplate of its StatefulSet, which
+// needs storageClass; a volumeClaimTemplate that is there is left alone; and claim
+// is for one trivy alone. It may be left out: what is in it is downloaded again.
+//
+// On a live cluster the source of a volume, the spec of a claim but for a larger
+// size, and volumeClaimTemplates cannot be changed. There, name gives volume and
+// claim a new name, which every pod template follows, and the data has to be
+// copied; a StatefulSet has to be deleted with --cascade=orphan before it is applied.
 package usecephfs
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
 
 // Function is use-cephfs.
 var Function = krm.Function{Name: "use-cephfs", New: func() krm.Runner { return &UseCephFS{} }}
 
-// UseCephFS is the settings: volumes, and exactly one of csi and inTree.
+// UseCephFS is the settings: volumes, and one of csi, storageClass and inTree, but
+// where each volume names a claim that exists.
 type UseCephFS struct {
-	// What becomes of the volume of each PersistentVolumeClaim, by its name.
+	// What becomes of each volume, by the name of its PersistentVolumeClaim, or by
+	// what is on it: images, jobLogs or scanCache.
 	Volumes map[string]Volume `yaml:"volumes" required:"true"`
-	// The ceph-csi driver.
+	// The ceph-csi driver, for volumes that are made by hand.
 	CSI *CSI `yaml:"csi"`
+	// Name of a StorageClass that makes volumes in CephFS.
+	StorageClass string `yaml:"storageClass"`
 	// The volume plugin inside Kubernetes up to 1.30.
 	InTree *InTree `yaml:"inTree"`
 }
 
-// Volume is what becomes of one claim and its volume.
+// Volume is what becomes of one volume.
 type Volume struct {
-	// Folder in the file system, an absolute path. It has to exist.
-	Path string `yaml:"path" required:"true"`
+	// Folder in the file system, an absolute path, for csi and inTree. It has to
+	// exist.
+	Path string `yaml:"path"`
 	// Size of the volume and the claim, e.g. `100Gi`; as it is when left out.
 	Size string `yaml:"size"`
 	// New name of both the PersistentVolume and the claim.
 	Name string `yaml:"name"`
+	// Claim that exists, in place of all that.
+	Claim string `yaml:"claim"`
+	// Folder in the volume of that claim, e.g. `registry`; as it is when left out.
+	SubPath string `yaml:"subPath"`
 }
 
 // CSI is a static volume of the ceph-csi driver (ceph-csi docs/static-pvc.md).
@@ -88,114 +118,42 @@ type InTree struct {
 	ReadOnly bool `yaml:"readOnly" default:"false"`
 }
 
-// Run changes each claim and its volume.
+// Run changes each volume.
 func (s *UseCephFS) Run(list *framework.ResourceList) error {
 	if s.InTree != nil {
 		krm.Warn(list, list.FunctionConfig, nil,
 			"inTree works up to Kubernetes 1.30: deprecated in 1.28 (kubernetes#118143), gone from 1.31 (kubernetes#124544); csi is its successor")
 	}
-	pairs, err := s.pairs(list)
+	all, err := s.targets(list)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, p := range pairs {
-		errs = append(errs, krm.Under(field(p.setting), p.apply(list, s)))
+	for _, t := range all {
+		errs = append(errs, krm.Under(field(t.setting), t.apply()))
 	}
 	return errors.Join(errs...)
 }
 
-// pair is a claim and its volume, nil when it has none yet.
-type pair struct {
-	Volume
-	setting   string // name of the claim in the settings
-	claim, pv *yaml.RNode
-}
-
-// pairs finds the claims and volumes, and checks that each has a name of its own
-// afterwards.
-func (s *UseCephFS) pairs(list *framework.ResourceList) ([]pair, error) {
-	b := kube.NewBinder(list)
-	var all []pair
-	var errs []error
-	for _, name := range s.claims() {
-		p := pair{Volume: s.Volumes[name], setting: name}
-		var err error
-		if p.claim, err = s.find(b, name); err == nil {
-			p.pv, err = b.Volume(p.claim)
-		}
-		first := slices.IndexFunc(all, func(other pair) bool { return p.pv != nil && other.pv == p.pv })
-		if err == nil && first >= 0 {
-			err = krm.FieldErrorf(field(name), "%s is bound to %s, which %s is bound to already",
-				krm.Name(p.claim), krm.Name(p.pv), krm.Name(all[first].claim))
-		}
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all = append(all, p)
-	}
-	for i, p := range all {
-		errs = append(errs, p.free(b, all[:i]))
-	}
-	return all, errors.Join(errs...)
-}
-
-// find returns the claim of that name, or the one that an earlier run gave its
-// new name to.
-func (s *UseCephFS) find(b *kube.Binder, name string) (*yaml.RNode, error) {
-	var found, renamed []*yaml.RNode
-	var names []string
-	for _, obj := range b.Claims {
-		names = append(names, obj.GetName())
-		switch {
-		case kube.Called(obj, obj.GetNamespace(), name):
-			found = append(found, obj)
-		case obj.GetName() == s.Volumes[name].Name:
-			renamed = append(renamed, obj)
-		}
-	}
-	if len(found) == 0 {
-		found = renamed
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return nil, krm.FieldErrorf(field(name), "there is no PersistentVolumeClaim %s, there are %s", name, krm.Joined(names))
-	}
-	return nil, krm.FieldErrorf(field(name), "means %d claims, of several namespaces: render each from a kustomization of its own", len(found))
-}
-
-// names are those that the two have afterwards.
-func (p pair) names() (claim, pv string) {
+// apply changes one volume.
+func (t *target) apply() error {
 	switch {
-	case p.Name != "":
-		return p.Name, p.Name
-	case p.pv != nil:
-		return p.claim.GetName(), p.pv.GetName()
+	case t.Claim != "":
+		return t.take()
+	case t.eachPod():
+		return t.makeTemplates()
 	}
-	return p.claim.GetName(), cmp.Or(krm.Text(p.claim, "spec", "volumeName"), p.claim.GetName())
-}
-
-// free checks that nobody else has one of the names, nor will have it: that of a
-// claim in its namespace, that of a volume in the cluster.
-func (p pair) free(b *kube.Binder, before []pair) error {
-	claim, pv := p.names()
-	for _, obj := range slices.Concat(b.Claims, b.Volumes) {
-		isClaim := obj.GetKind() == "PersistentVolumeClaim"
-		switch {
-		case obj == p.claim || obj == p.pv:
-		case isClaim && obj.GetName() == claim && obj.GetNamespace() == p.claim.GetNamespace(), !isClaim && obj.GetName() == pv:
-			return krm.FieldErrorf(field(p.setting)+".name", "%s is the name of another %s already: give the two a name that is free",
-				obj.GetName(), obj.GetKind())
+	size, err := t.size()
+	if err != nil {
+		return err
+	}
+	if t.claim == nil {
+		if err := t.addClaim(size); err != nil {
+			return err
 		}
 	}
-	for _, other := range before {
-		if _, taken := other.names(); taken == pv {
-			return krm.FieldErrorf(field(p.setting)+".name", "%s will be the name of the PersistentVolume of %s: give the two a name that is free",
-				pv, other.setting)
-		}
+	if t.s.StorageClass != "" {
+		return t.setDynamic(size)
 	}
-	return nil
+	return t.setStatic(size)
 }

@@ -36,6 +36,7 @@ type part struct {
 	services []*yaml.RNode // those that lead to its pods
 	scale    scale
 	ports    func() []harbor.Port   // that its pods listen on, none where that cannot be known
+	stored   []harbor.Stored        // what it keeps in folders
 	registry *harbor.RegistryConfig // of a registry
 	nginx    *harbor.NginxConfig    // of an nginx
 }
@@ -69,6 +70,15 @@ func (f *facts) newPart(c harbor.Component) *part {
 	case harbor.Nginx:
 		config := c.NginxConfig(f.list)
 		p.nginx = &config
+	}
+	for _, use := range c.Harbor.Storage {
+		switch {
+		case !use.Stores(c.Name()):
+		case p.registry != nil && use.Purpose == harbor.ForImages:
+			p.stored = append(p.stored, p.registry.Stored(use))
+		default:
+			p.stored = append(p.stored, c.Stored(use))
+		}
 	}
 	p.ports = sync.OnceValue(func() []harbor.Port { return f.listens(p) })
 	return p

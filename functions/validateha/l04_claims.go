@@ -2,6 +2,7 @@ package validateha
 
 import (
 	"slices"
+	"strings"
 
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
@@ -68,6 +69,7 @@ func checkClass(p *pass, u *claimUse, together string) {
 	case slices.Contains(diskDrivers, provisioner):
 		p.error(u.claim, className,
 			"StorageClass %s makes disks (%s), which one node can use, but %s", name, provisioner, together).add(u.remedy()).is(name)
+	case strings.HasSuffix(provisioner, cephFSDriver):
 	case class == nil && slices.Contains(diskClasses, name):
 		p.warn(u.claim, className,
 			"StorageClass %s makes disks on the clusters that come with it, which one node can use, but %s",

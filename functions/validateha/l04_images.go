@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
@@ -34,7 +35,7 @@ func checkImages(p *pass, c *part) {
 func checkUnknownStorage(p *pass, c *part) {
 	s := p.replicas(c)
 	shared := slices.ContainsFunc(c.Mounts(), func(m kube.Mount) bool {
-		return !ephemeral(c.RNode, m.Volume) && !hasAny(c.RNode, m.Volume, "hostPath")
+		return !c.OfPod(m) && !hasAny(c.RNode, m.Volume, "hostPath")
 	})
 	told := slices.ContainsFunc(c.env.Names(), func(name string) bool { return strings.HasPrefix(name, "REGISTRY_STORAGE") })
 	if s.several() && !shared && !told && c.registry.Err == nil {
@@ -51,9 +52,10 @@ func checkRoot(p *pass, c *part) {
 		return
 	}
 	s := p.replicas(c)
-	m, mounted := r.Images()
+	images := c.keeps(harbor.ForImages)
+	m := images.Mount
 	switch {
-	case !mounted:
+	case !images.Mounted:
 		f := p.error(at.Object, at.Path,
 			"storage.filesystem.rootdirectory is %s, where no volume is mounted: images are in the container and lost with it",
 			shown(v)).is(shown(v))
@@ -61,8 +63,9 @@ func checkRoot(p *pass, c *part) {
 			f.want(claims[0].MountPath)
 		}
 		return
-	case ephemeral(c.RNode, m.Volume):
-		p.error(c.RNode, m.Volume, "images are stored in this volume, which is not a PersistentVolumeClaim: they are lost with the pod")
+	case c.OfPod(m):
+		p.error(c.RNode, m.Volume, "images are stored in this volume, which is not a PersistentVolumeClaim: they are lost with the pod").
+			add(toVolume(harbor.ForImages))
 	case m.Template && s.several():
 		p.error(c.RNode, m.Volume, "images are on a volume that each of %s has to itself", s.word)
 	case s.several() && folderOfPod(c, m):
@@ -93,9 +96,7 @@ func checkApart(p *pass, c *part, m kube.Mount) {
 	claimName := m.Volume.Append("persistentVolumeClaim", "claimName")
 	claim := krm.Text(c.RNode, claimName...)
 	for _, peer := range p.peers(c) {
-		other, _ := peer.registry.Images()
-		name := krm.Text(peer.RNode, other.Volume.Append("persistentVolumeClaim", "claimName")...)
-		if name != "" && claim != "" && name != claim {
+		if name := peer.keeps(harbor.ForImages).Claim(); name != "" && claim != "" && name != claim {
 			p.error(c.RNode, claimName,
 				"keeps images on another claim than %s, which serves the same clients: neither has those of the other",
 				krm.Name(peer.RNode)).is(claim)
@@ -104,15 +105,10 @@ func checkApart(p *pass, c *part, m kube.Mount) {
 	}
 }
 
-// ephemeral says whether a volume goes with its pod.
-func ephemeral(obj *yaml.RNode, volume krm.Path) bool {
-	return hasAny(obj, volume, "emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral")
-}
-
 // outlives says whether what is written to the path is kept when the pod goes.
 func outlives(c *part, file string) bool {
 	m, mounted := c.MountOf(file)
-	return mounted && !ephemeral(c.RNode, m.Volume)
+	return mounted && !c.OfPod(m)
 }
 
 // claimMounts are the mounts of claims.

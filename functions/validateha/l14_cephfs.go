@@ -52,8 +52,12 @@ func checkCephSecrets(p *pass) {
 	}
 }
 
+// cephFSDriver ends the name of the driver: with Rook it begins with the operator's
+// namespace.
+const cephFSDriver = "cephfs.csi.ceph.com"
+
 func isCephFS(pv *yaml.RNode) bool {
-	return strings.HasSuffix(krm.Text(pv, "spec", "csi", "driver"), "cephfs.csi.ceph.com")
+	return strings.HasSuffix(krm.Text(pv, "spec", "csi", "driver"), cephFSDriver)
 }
 
 func checkCephSecret(p *pass, pv *yaml.RNode, name, namespace string) {

@@ -81,6 +81,8 @@ var byHand = map[string]string{
 	"a registry of somebody's own without a volume": "what it reads and where it stores is not known",
 	"logs in the container":                         "where the jobservice mounts a volume is not for use-cephfs, which changes claims",
 	"logs elsewhere by variable":                    "where the jobservice mounts a volume is not for use-cephfs, which changes claims",
+	"job logs in the container":                     "where the jobservice mounts a volume is not for use-cephfs, which changes volumes",
+	"job logs on a volume of each pod":              "use-cephfs makes no volume of all pods out of a volumeClaimTemplate",
 	"settings kept and discarded":                   "either is a wish: changes in the portal, or all settings in the manifests",
 	"Ingress with certificate":                      "the address in the config is not the one of the Ingress, and only people know which is meant",
 	"password that Harbor does not know":            "only its owner knows the Secret that it belongs in, and whether it is one",

@@ -39,12 +39,17 @@ func (c Component) WhereSet(v kube.Value, variable string) Location {
 // not set or empty. A Secret outside of the list may hold any variable, but is
 // not the place for these.
 func (c Component) Setting(env kube.Environment, name string) kube.Value {
-	v, ok := env.Get(name)
-	elsewhere := !slices.Contains(env.Names(), name) && v.Source.Kind == "Secret"
-	if ok && v.Text != "" && !elsewhere {
+	if v, ok := given(env, name); ok {
 		return v
 	}
 	return kube.Value{Text: c.Harbor.defaultOf(c.Name(), name), Known: true}
+}
+
+// given is a variable that is set and not empty, as Setting takes it.
+func given(env kube.Environment, name string) (kube.Value, bool) {
+	v, ok := env.Get(name)
+	elsewhere := !slices.Contains(env.Names(), name) && v.Source.Kind == "Secret"
+	return v, ok && v.Text != "" && !elsewhere
 }
 
 // defaultOf is what a part takes for a variable that is not set: the path of the

@@ -45,6 +45,7 @@ type layout struct {
 	JobLogs *JobLogUse
 	// ObjectStorage is who is told where the images are, nil where nobody has looked.
 	ObjectStorage *ObjectStorageUse
+	Storage       []StorageUse
 }
 
 // Call is an address by which a part calls another one.
@@ -148,6 +149,29 @@ type DatabaseUse struct {
 	Setting
 	Field DatabaseField
 }
+
+// StorageUse is a folder in which a part keeps files.
+type StorageUse struct {
+	// Setting names the folder.
+	Setting
+	// Purpose is what is kept there.
+	Purpose string
+	// Default is the folder where no place names one: "" where there is none then.
+	Default string
+	// Holds is the one folder in it that everything is in, "" where there is none.
+	Holds string
+	// With are the parts that use the very same folder, in pods of the part.
+	With []string
+	// Each says why each pod needs a folder of its own, "" where they share one.
+	Each string
+}
+
+// Purposes of storage.
+const (
+	ForImages    = "images"
+	ForJobLogs   = "jobLogs"
+	ForScanCache = "scanCache"
+)
 
 // Variable is the place of an environment variable.
 func Variable(name string) Place { return Place{Variable: name} }

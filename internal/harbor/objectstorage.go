@@ -73,7 +73,7 @@ func (h *Harbor) SetObjectStorage(o ObjectStorage) error {
 func (h *Harbor) setObjectStorage(c Component, o ObjectStorage) error {
 	readers := slices.DeleteFunc(h.Of(h.ObjectStorage.Of...), func(other Component) bool { return other.RNode != c.RNode })
 	config := c.RegistryConfig(h.list, c.Environment(h.list))
-	images, mounted := config.Images()
+	stored := config.Stored(images)
 	inFiles, _ := config.Drivers()
 	keyFile := path.Clean(config.Get("storage", "gcs", "keyfile").Text)
 
@@ -86,8 +86,8 @@ func (h *Harbor) setObjectStorage(c Component, o ObjectStorage) error {
 	if err := h.setKeyFile(readers, o, keyFile); err != nil {
 		return err
 	}
-	if mounted && slices.Contains(inFiles, "filesystem") {
-		return h.freeVolume(c, images, "images are in "+o.Driver.Name+" from now on, and those in it are not copied (docs/object-storage.md)")
+	if stored.Mounted && slices.Contains(inFiles, "filesystem") {
+		return h.freeVolume(c, stored.Mount, "images are in "+o.Driver.Name+" from now on, and those in it are not copied (docs/object-storage.md)")
 	}
 	return nil
 }

@@ -266,18 +266,23 @@ func (r RegistryConfig) Drivers() ([]string, bool) {
 	return slices.Sorted(maps.Keys(found)), len(found) > 0 || !open
 }
 
-// RootDirectory is where the filesystem driver keeps what it stores (distribution
-// v2.6.2 registry/storage/driver/filesystem).
-func (r RegistryConfig) RootDirectory() kube.Value {
-	v := r.Get("storage", "filesystem", "rootdirectory")
-	if v.Text == "" {
-		v.Text = "/var/lib/registry"
-	}
-	return v
+// images is where the filesystem driver keeps what it stores (distribution v2.6.2
+// registry/storage/driver/filesystem), and the folder of it that all images are in
+// (registry/storage/paths.go).
+var images = StorageUse{
+	Setting: of(Registry, Field(RegistryConfigFile, "storage", "filesystem", "rootdirectory")),
+	Purpose: ForImages, Default: "/var/lib/registry", Holds: "docker/registry/v2",
 }
 
-// Images is the mount that images are on. They are all below one folder of the
-// root directory (distribution v2.6.2 registry/storage/paths.go).
-func (r RegistryConfig) Images() (m kube.Mount, mounted bool) {
-	return r.registry.MountOf(path.Join(r.RootDirectory().Text, "docker/registry/v2"))
+// RootDirectory is where the filesystem driver keeps what it stores.
+func (r RegistryConfig) RootDirectory() kube.Value {
+	var setting []string
+	for _, step := range images.Places[0].Field {
+		setting = append(setting, step.(string))
+	}
+	v := r.Get(setting...)
+	if v.Text == "" {
+		v.Text = images.Default
+	}
+	return v
 }

@@ -232,7 +232,7 @@ func (r *removal) claims() {
 		}
 		b := kube.NewBinder(r.list) // with the claim in it
 		if r.drop(claim, "uses", uses) {
-			dropVolume(r.list, b, claim)
+			DropVolume(r.list, b, claim, "it was for %s alone", krm.Name(claim))
 		}
 	}
 }

@@ -58,6 +58,10 @@ var v1 = layout{
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Password: RedisPassword, Host: true},
 	},
+	Storage: []StorageUse{
+		images,
+		{Setting: of(JobService, Variable(LogDir)), Purpose: ForJobLogs},
+	},
 	Protocols:      "TLSv1.2", // nginx 1.11 knows no TLSv1.3
 	DatabaseServer: MySQL,
 	DatabasePort:   3306,

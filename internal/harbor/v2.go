@@ -103,6 +103,14 @@ var v2 = layout{
 		{of(Exporter, Variable("HARBOR_DATABASE_MAX_OPEN_CONNS")), DatabaseMaxOpen},
 		{secret(Exporter, Variable("HARBOR_DATABASE_PASSWORD")), DatabasePassword},
 	},
+	Storage: []StorageUse{
+		// registryctl deletes in it what garbage collection finds (src/registryctl).
+		{Setting: images.Setting, Purpose: ForImages, Default: images.Default, Holds: images.Holds, With: []string{RegistryCtl}},
+		{Setting: of(JobService, Field("config.yml", "job_loggers")), Purpose: ForJobLogs},
+		// README.md of harbor-scanner-trivy; docs/configuration/cache.md of trivy.
+		{Setting: of(Trivy, Variable("SCANNER_TRIVY_CACHE_DIR")), Purpose: ForScanCache, Default: "/home/scanner/.cache/trivy",
+			Each: "one process at a time can open the cache of trivy (BoltDB)"},
+	},
 	Files: []File{
 		{Of: Core, Name: AppConfFile, Path: "/etc/core/app.conf", Variable: ConfigPath},
 		{Of: Core, Name: "key", Path: "/etc/core/key", Variable: KeyPath},
@@ -206,6 +214,7 @@ const onePostgres = "two database servers on one data directory destroy it; take
 var between = layout{
 	Generation: Between,
 	Releases:   "1.6 to 1.10",
+	Storage:    []StorageUse{images},
 	Parts: append(v2.Parts[:len(v2.Parts):len(v2.Parts)],
 		Part{Name: AdminServer, Container: "adminserver", Images: []string{"harbor-adminserver"}},
 		Part{Name: UI, Container: "ui", Images: []string{"harbor-ui"}, DownMeans: frontDown}),

@@ -17,15 +17,16 @@ var (
 	ofNode = []string{"hostPath"}
 )
 
-func (c Component) isOneOf(volume krm.Path, sources ...string) bool {
-	return slices.ContainsFunc(sources, func(s string) bool { return krm.Lookup(c.RNode, volume.Append(s)...) != nil })
+// OfPod says whether what is mounted goes with its pod.
+func (c Component) OfPod(m kube.Mount) bool {
+	return !m.Template && slices.Contains(ofPod, c.SourceOf(m.Volume))
 }
 
 // Shares says whether all pods of the component see the same in a mount, wherever
 // they run, as far as the list shows it: a claim that is not contained may be for
 // all.
 func (c Component) Shares(list *framework.ResourceList, m kube.Mount) bool {
-	if m.Template || c.isOneOf(m.Volume, ofPod...) || c.isOneOf(m.Volume, ofNode...) || krm.Lookup(c.RNode, m.Path.Append("subPathExpr")...) != nil {
+	if m.Template || c.OfPod(m) || slices.Contains(ofNode, c.SourceOf(m.Volume)) || krm.Lookup(c.RNode, m.Path.Append("subPathExpr")...) != nil {
 		return false
 	}
 	name := krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)
@@ -42,7 +43,7 @@ func (h *Harbor) freeVolume(c Component, m kube.Mount, why string) error {
 			m.MountPath, krm.Name(c.RNode), why)
 		return nil
 	}
-	if c.isOneOf(m.Volume, ofPod...) {
+	if c.OfPod(m) {
 		return nil
 	}
 	for _, other := range c.Containers() {
@@ -64,38 +65,37 @@ func (h *Harbor) freeVolume(c Component, m kube.Mount, why string) error {
 		return err
 	}
 	for _, s := range claimed {
-		h.dropClaim(s, why)
+		if s.Object == nil {
+			krm.Notice(h.list, nil, "PersistentVolumeClaim %s, which is not among the resources, is used no more: %s", s.Name, why)
+			continue
+		}
+		DropClaim(h.list, s.Object, why)
 	}
 	return nil
 }
 
-// dropClaim takes a claim away that a pod does not use any more, and its
-// PersistentVolume.
-func (h *Harbor) dropClaim(s kube.Source, why string) {
-	claim := s.Object
-	if claim == nil {
-		krm.Notice(h.list, nil, "PersistentVolumeClaim %s, which is not among the resources, is used no more: %s", s.Name, why)
-		return
-	}
-	for _, w := range kube.Workloads(h.list) {
+// DropClaim takes a claim away that a pod does not use any more, and its
+// PersistentVolume, unless somebody else uses it.
+func DropClaim(list *framework.ResourceList, claim *yaml.RNode, why string) {
+	for _, w := range kube.Workloads(list) {
 		if w.Uses(claim) {
-			krm.Notice(h.list, claim, "left %s: %s uses it too", krm.Name(claim), krm.Name(w.RNode))
+			krm.Notice(list, claim, "left %s: %s uses it too", krm.Name(claim), krm.Name(w.RNode))
 			return
 		}
 	}
-	b := kube.NewBinder(h.list) // with the claim in it
-	krm.Delete(h.list, claim, "%s", why)
-	dropVolume(h.list, b, claim)
+	b := kube.NewBinder(list) // with the claim in it
+	krm.Delete(list, claim, "%s", why)
+	DropVolume(list, b, claim, "it was for %s alone", krm.Name(claim))
 }
 
-// dropVolume takes the PersistentVolume away that leads to no other claim than this
-// one, which is gone.
-func dropVolume(list *framework.ResourceList, b *kube.Binder, claim *yaml.RNode) {
+// DropVolume takes the PersistentVolume of a claim away that leads to no other one.
+// The binder knows the claim still, when that is gone.
+func DropVolume(list *framework.ResourceList, b *kube.Binder, claim *yaml.RNode, why string, args ...any) {
 	pv, err := b.Volume(claim)
 	switch {
 	case err != nil || pv == nil:
 	case b.Meant(claim, pv) && b.Leads(claim, pv):
-		krm.Delete(list, pv, "it was for %s alone", krm.Name(claim))
+		krm.Delete(list, pv, why, args...)
 	default:
 		krm.Notice(list, pv, "left %s: nothing but its class and size says that it was for %s", krm.Name(pv), krm.Name(claim))
 	}

@@ -230,6 +230,25 @@ func (w Workload) volume(name string) (at krm.Path, template bool) {
 	return nil, false
 }
 
+// SourceOf is the kind of source that a volume of the pod has, such as emptyDir,
+// which Kubernetes takes for a volume without one (pkg/apis/core/v1/defaults.go,
+// SetDefaults_Volume). A field that is there and null is none.
+func (w Workload) SourceOf(volume krm.Path) string {
+	node := krm.Lookup(w.RNode, volume...)
+	for i := 0; node != nil && i+1 < len(node.Content); i += 2 {
+		if field := node.Content[i].Value; field != "name" && !yaml.IsYNodeTaggedNull(node.Content[i+1]) {
+			return field
+		}
+	}
+	return "emptyDir"
+}
+
+// given says whether the field at the path is there and not null.
+func (w Workload) given(at krm.Path) bool {
+	node := krm.Lookup(w.RNode, at...)
+	return node != nil && !yaml.IsYNodeTaggedNull(node)
+}
+
 // Claims returns the path to each claimName in the pod's volumes.
 func (w Workload) Claims() []krm.Path {
 	var all []krm.Path

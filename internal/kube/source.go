@@ -231,7 +231,7 @@ func (c Container) entries(objects *finder, m Mount) ([]entry, bool) {
 // which calls the name of a Secret by another field.
 func (c Container) part(objects *finder, at krm.Path, secretName string) ([]entry, bool) {
 	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
-		if from := at.Append(kind.field); krm.Lookup(c.RNode, from...) != nil {
+		if from := at.Append(kind.field); c.given(from) {
 			return c.filesFrom(objects, kind.kind, from, kind.name)
 		}
 	}
@@ -322,7 +322,7 @@ func (w Workload) volumeSources(objects *finder, at krm.Path, secretName string)
 	var all []Source
 	for _, kind := range []struct{ field, kind, name string }{{"configMap", "ConfigMap", "name"}, {"secret", "Secret", secretName}} {
 		from := at.Append(kind.field)
-		if krm.Lookup(w.RNode, from...) == nil {
+		if !w.given(from) {
 			continue
 		}
 		items := krm.Elements(w.RNode, from.Append("items")...)
