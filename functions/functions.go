@@ -20,6 +20,7 @@ import (
 	"krmfn.dev/harbor/functions/useobjectstorage"
 	"krmfn.dev/harbor/functions/validateha"
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // Group is the API group of every function config.
@@ -29,6 +30,7 @@ const Group = "harbor.krmfn.dev"
 // harbor-ha last.
 var Catalog = krm.Catalog{
 	APIVersion: Group + "/v1alpha1",
+	Around:     kube.FollowChecksums,
 	Functions: withManuals(
 		applyharborcfg.Function,
 		setreplicas.Function,

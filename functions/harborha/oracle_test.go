@@ -131,6 +131,7 @@ func (p pair) meansTheSame(t *testing.T) {
 		t.Errorf("it changes its own output:\n%s", golden.Diff(t, string(o.Output), string(onOwn.Output)))
 	}
 	p.checkSecrets(t, string(o.Output)+findings)
+	p.checkChecksums(t, string(o.Output))
 	p.compare(t, string(o.Output))
 }
 
@@ -246,6 +247,36 @@ func (p pair) run(t *testing.T, manifests string) krm.Outcome {
 	}
 	return functions.Catalog.RunFiles("harbor-ha", krm.File{Name: "harbor-ha.yaml", Content: config},
 		[]krm.File{{Name: "single.yaml", Content: []byte(manifests)}})
+}
+
+// checkChecksums looks at an annotation of the chart that stands for what every
+// config changes, and at one that stands for what none does.
+func (p pair) checkChecksums(t *testing.T, output string) {
+	t.Helper()
+	before, after := checksumsOf(t, p.single), checksumsOf(t, output)
+	if is := after["core"]; is == "" || is == before["core"] {
+		t.Errorf("checksum/configmap of core stays %q", is)
+	}
+	if is := after["portal"]; is != before["portal"] {
+		t.Errorf("checksum/configmap of portal becomes %q", is)
+	}
+}
+
+// checksumsOf are the annotations checksum/configmap of pods by their component.
+func checksumsOf(t *testing.T, text string) map[string]string {
+	t.Helper()
+	objects, err := krm.Objects([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, obj := range objects {
+		template := krm.Path{"spec", "template", "metadata"}
+		if component := krm.Text(obj.RNode, template.Append("labels", "component")...); component != "" {
+			all[component] = krm.Text(obj.RNode, template.Append("annotations", "checksum/configmap")...)
+		}
+	}
+	return all
 }
 
 // checkSecrets looks for the values that only the Secrets of the cluster may hold:

@@ -76,6 +76,10 @@ type Catalog struct {
 	// APIVersion of every function config, e.g. harbor.krmfn.dev/v1alpha1.
 	APIVersion string
 	Functions  []Function
+	// Around, where it is set, is called before a function that changes something,
+	// and what it returns after it, unless that has failed: for what has to follow
+	// any edit.
+	Around func(list *framework.ResourceList) (after func() error)
 }
 
 // ByName finds the function of a subcommand.

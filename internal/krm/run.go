@@ -98,7 +98,14 @@ func (c Catalog) process(d *document, name *string) error {
 		}
 	}
 	empty := d.files == nil && c.holdsNothing(d.list.Items)
+	after := func() error { return nil }
+	if c.Around != nil && !f.Validates {
+		after = c.Around(&d.list)
+	}
 	err = settings.Run(&d.list)
+	if err == nil && d.list.Results.ExitCode() == 0 {
+		err = after()
+	}
 	if empty && (err != nil || d.list.Results.ExitCode() != 0) {
 		return c.errNoItems(f)
 	}
