@@ -17,8 +17,8 @@
 // of the URL leads there.
 //
 // The URL has to have a port that something in the manifests has: the node port or
-// the port of a LoadBalancer in front of nginx, or 80 and 443 of an Ingress; any
-// port with behind. Since Harbor 2.15, docker is sent to the port that it asked for,
+// the port of a LoadBalancer in front of nginx, 80 and 443 of an Ingress, or those of
+// the Gateway of an HTTPRoute, where it is among them; any port with behind. Since Harbor 2.15, docker is sent to the port that it asked for,
 // whatever the URL says, and another one is a warning.
 //
 // It knows Harbor 1.2 to 1.5 and 2.x.
@@ -92,7 +92,7 @@ func (s *SetEndpoint) Run(list *framework.ResourceList) error {
 	if err != nil {
 		return err
 	}
-	if misfit := s.checkPort(h, address); misfit != nil && h.RealmFollows() {
+	if misfit := s.checkPort(list, h, address); misfit != nil && h.RealmFollows() {
 		krm.Warn(list, misfit.what, nil, "url %s", misfit.text)
 	} else if misfit != nil {
 		return krm.FieldErrorf("url", "%s", misfit.text)
@@ -115,7 +115,7 @@ type misfit struct {
 }
 
 // checkPort compares the port of the URL with those by which clients come in.
-func (s *SetEndpoint) checkPort(h *harbor.Harbor, address harbor.Endpoint) *misfit {
+func (s *SetEndpoint) checkPort(list *framework.ResourceList, h *harbor.Harbor, address harbor.Endpoint) *misfit {
 	entry := h.Entry()
 	if s.Behind != "" {
 		return nil
@@ -125,12 +125,18 @@ func (s *SetEndpoint) checkPort(h *harbor.Harbor, address harbor.Endpoint) *misf
 		return nil // which one clients come in by is not known
 	}
 	what, open, ports := service, "node port", clientPorts(service)
+	reached := address
 	switch {
 	case len(entry.Routes) > 0:
-		if slices.ContainsFunc(entry.Routes, func(r harbor.Route) bool { return r.GetKind() != "Ingress" }) {
+		listeners, known := listenersOf(list, entry.Routes, address.Host)
+		if !known {
 			return nil // a Gateway has any port
 		}
-		what, open, ports = entry.Routes[0].RNode, "port", append([]string{"80", "443"}, ports...)
+		l := listeners[max(0, slices.IndexFunc(listeners, func(l harbor.Listener) bool { return l.Scheme == address.Scheme }))]
+		what, open, reached.Scheme, reached.Port = l.Object, "port", l.Scheme, l.Port
+		for _, l := range slices.Backward(listeners) {
+			ports = slices.Insert(ports, 0, l.Port)
+		}
 	case service == nil:
 		return nil
 	case balanced(service):
@@ -142,9 +148,8 @@ func (s *SetEndpoint) checkPort(h *harbor.Harbor, address harbor.Endpoint) *misf
 	if len(ports) == 0 || slices.Contains(ports, address.PortNumber()) {
 		return nil // Kubernetes chooses one
 	}
-	reached := address
-	if reached.Port = ports[0]; what != service && address.Scheme == "https" {
-		reached.Port = "443"
+	if what == service {
+		reached.Port = ports[0]
 	}
 	if reached.OwnPort() {
 		reached.Port = ""
@@ -159,6 +164,18 @@ func (s *SetEndpoint) checkPort(h *harbor.Harbor, address harbor.Endpoint) *misf
 	}
 	return &misfit{what, fmt.Sprintf("%s has port %s, but %s is reached on %s %s: %s; write %s, or behind: loadBalancer where a load balancer "+
 		"or proxy leads from %s to %s", s.URL, address.PortNumber(), krm.Name(what), open, strings.Join(ports, ", "), why, reached, s.URL, leads)}
+}
+
+// listenersOf are those of all routes. It is false where they are not all known.
+func listenersOf(list *framework.ResourceList, routes []harbor.Route, host string) (all []harbor.Listener, known bool) {
+	for _, r := range routes {
+		listeners, known := r.Listeners(list, host)
+		if !known {
+			return nil, false
+		}
+		all = append(all, listeners...)
+	}
+	return all, true
 }
 
 // clientPorts are the ports of a Service outside of the cluster, as far as they

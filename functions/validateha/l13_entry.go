@@ -47,14 +47,13 @@ func checkEntry(p *pass, c *part, a address) {
 		checkForwarded(p, n, entry, a)
 	}
 	answering := slices.DeleteFunc(slices.Clone(entry.Routes), func(r harbor.Route) bool { return !r.Answers(a.Host) })
-	ways := waysIn(proxies, answering)
+	ways, known := waysIn(p, proxies, answering, a)
 	open := slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.port != a.PortNumber() })
 	opaque := slices.ContainsFunc(p.list.Items, func(obj *yaml.RNode) bool {
 		return slices.Contains(outside, obj.GetKind()) &&
 			krm.Editable(obj)
 	}) ||
-		slices.ContainsFunc(proxies, onNode) ||
-		slices.ContainsFunc(answering, func(r harbor.Route) bool { return r.GetKind() != "Ingress" })
+		slices.ContainsFunc(proxies, onNode) || !known
 	switch {
 	case len(entry.Routes) > 0 && len(answering) == 0 && (len(open) == 0 || entry.Fronted()):
 		checkHosts(p, entry.Routes[0], a)
@@ -72,13 +71,15 @@ func checkEntry(p *pass, c *part, a address) {
 	}
 }
 
-// waysIn are the ports of node ports, load balancers, external IPs and Ingresses.
-func waysIn(proxies []*part, routes []harbor.Route) []way {
-	var all []way
+// waysIn are the ports of node ports, load balancers, external IPs, Ingresses and
+// Gateways. It is false where these are not all.
+func waysIn(p *pass, proxies []*part, routes []harbor.Route, a address) (all []way, complete bool) {
+	complete = true
 	for _, r := range routes {
-		if r.GetKind() == "Ingress" {
-			all = append(all, way{obj: r.RNode, what: krm.Name(r.RNode), port: "80", scheme: "http"}, way{obj: r.RNode,
-				what: krm.Name(r.RNode), port: "443", scheme: "https"})
+		listeners, known := r.Listeners(p.list, a.Host)
+		complete = complete && known
+		for _, l := range listeners {
+			all = append(all, way{obj: l.Object, what: krm.Name(l.Object), port: l.Port, scheme: l.Scheme})
 		}
 	}
 	for _, n := range proxies {
@@ -97,7 +98,7 @@ func waysIn(proxies []*part, routes []harbor.Route) []way {
 			}
 		}
 	}
-	return all
+	return all, complete
 }
 
 // speaks is what nginx speaks where a port of a Service leads to.
@@ -180,7 +181,7 @@ func checkPort(p *pass, c *part, ways []way, a address) {
 	sameScheme := slices.ContainsFunc(ways, func(w way) bool { return w.scheme == "" || w.scheme == a.Scheme })
 	switch {
 	case c.Harbor.RealmFollows() && !sameScheme:
-		a.error(p, "begins with %s://, but %s, where nginx speaks %s: docker is sent to %s for its token, and cookies are for that alone: "+
+		a.error(p, "begins with %s://, but %s, where %s is spoken: docker is sent to %s for its token, and cookies are for that alone: "+
 			"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front speaks %s",
 			a.Scheme, reached, w.scheme, a.Scheme, w.address(a), a.Scheme)
 	case c.Harbor.RealmFollows(): // docker and logins work all the same (seen with Harbor 2.15.1)

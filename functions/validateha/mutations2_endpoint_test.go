@@ -47,7 +47,10 @@ var endpointMutations2 = []mutation{
 	{"Ingress without certificate", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[]")))},
 	{"Ingress with a certificate for another host", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
 	{"Ingress with certificate", "L13", w, both(address2("http://hub.example.com"), add(ingress("hub.example.com", "harbor", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
-	{"HTTPRoute of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(route2("reg.example.com")))},
+	{"HTTPRoute of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(route2("reg.example.com", "harbor-core")))},
+	{"Gateway of another port", "L13", w, both(address2("https://hub.example.com"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTPS", "8443")))},
+	{"Gateway over http", "L13", e, both(address2("https://hub.example.com"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTP", "80")))},
+	{"Gateway that ends TLS", "L13", e, both(address2("http://hub.example.com:443"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTPS", "443")))},
 }
 
 func address2(url string) change { return set("ConfigMap", "harbor-core", url, "data", "EXT_ENDPOINT") }
@@ -85,8 +88,14 @@ func pastNginx2(host, tls string) string {
 		"\n    http:\n      paths:\n" + paths
 }
 
-// route2 is a route of the Gateway API, as the chart's.
-func route2(host string) string {
-	return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: harbor}\nspec:\n  parentRefs: [{name: gw, namespace: gateway}]\n" +
-		"  hostnames: [" + host + "]\n  rules:\n  - backendRefs: [{name: harbor-core, port: 80}]\n  - backendRefs: [{name: harbor-portal, port: 80}]\n"
+// route2 is a route of the Gateway API that leads to a Service.
+func route2(host, service string) string {
+	return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: harbor}\nspec:\n  parentRefs: [{name: gw, namespace: gateway, sectionName: harbor}]\n" +
+		"  hostnames: [" + host + "]\n  rules:\n  - backendRefs: [{name: " + service + ", port: 80}]\n"
+}
+
+// gateway2 is the one that the route names.
+func gateway2(protocol, port string) string {
+	return "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata:\n  name: gw\n  namespace: gateway\nspec:\n  gatewayClassName: some\n" +
+		"  listeners: [{name: harbor, port: " + port + ", protocol: " + protocol + "}, {name: other, port: 9443, protocol: HTTPS}]\n"
 }

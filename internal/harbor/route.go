@@ -1,6 +1,7 @@
 package harbor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -120,6 +121,40 @@ func (r Route) tlsHosts() []krm.Path {
 func covers(name, host string) bool {
 	name, host = strings.ToLower(name), strings.ToLower(host)
 	return name == "" || name == host || strings.HasPrefix(name, "*.") && strings.HasSuffix(host, name[1:])
+}
+
+// Listener is a port by which requests come to a route.
+type Listener struct {
+	Object *yaml.RNode // that has it
+	Port   string
+	Scheme string // http or https
+}
+
+// Listeners are those by which requests for the host come to the route: of an
+// Ingress the ports of both schemes, of an HTTPRoute those of the Gateways that it
+// names. known is false where one of these is not among the resources.
+func (r Route) Listeners(list *framework.ResourceList, host string) (all []Listener, known bool) {
+	if r.GetKind() == "Ingress" {
+		return []Listener{{r.RNode, "80", "http"}, {r.RNode, "443", "https"}}, true
+	}
+	parents := krm.Path{"spec", "parentRefs"}
+	for i := range krm.Elements(r.RNode, parents...) {
+		text := func(field string) string { return krm.Text(r.RNode, parents.Append(i, field)...) }
+		gateway := kube.Find(list, "Gateway", cmp.Or(text("namespace"), r.GetNamespace()), text("name"))
+		if gateway == nil {
+			return nil, false
+		}
+		at := krm.Path{"spec", "listeners"}
+		for j := range krm.Elements(gateway, at...) {
+			of := func(field string) string { return krm.Text(gateway, at.Append(j, field)...) }
+			scheme := map[string]string{"HTTP": "http", "HTTPS": "https"}[of("protocol")]
+			section, port := text("sectionName"), text("port")
+			if scheme != "" && covers(of("hostname"), host) && (section == "" || section == of("name")) && (port == "" || port == of("port")) {
+				all = append(all, Listener{gateway, of("port"), scheme})
+			}
+		}
+	}
+	return all, len(all) > 0
 }
 
 // TLS says whether an Ingress ends TLS for the host. known is false for an

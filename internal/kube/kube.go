@@ -38,6 +38,7 @@ var groups = map[string][]string{
 	"CronJob":                 {"batch"},
 	"DaemonSet":               {"apps", "extensions"},
 	"Deployment":              {"apps", "extensions"},
+	"Gateway":                 {"gateway.networking.k8s.io"},
 	"HTTPRoute":               {"gateway.networking.k8s.io"},
 	"HorizontalPodAutoscaler": {"autoscaling"},
 	"Ingress":                 {"networking.k8s.io", "extensions"},
