@@ -43,32 +43,50 @@ func (t *target) take() error {
 	return nil
 }
 
-// setSubPath makes all containers see the folder of the claim's volume. Where they
-// see several folders, a purpose says which one is meant.
+// setSubPath makes all containers see the folder of the claim's volume. A mount of
+// another folder than the others is not for this setting to change, unless it is
+// about that very mount.
 func (t *target) setSubPath() error {
 	if t.SubPath == "" {
 		return nil
 	}
 	for _, v := range t.volumes {
-		var mounts []krm.Path
-		for _, c := range v.Containers() {
-			for _, m := range c.Mounts() {
-				if m.Volume.String() != v.at.String() {
-					continue
-				}
-				mounts = append(mounts, m.Path)
-				if first := krm.Text(v.RNode, mounts[0].Append("subPath")...); m.SubPath != first {
-					return krm.FieldErrorf("subPath", "%s mounts %q and %q of the volume: give each folder a volume of its own first",
-						krm.Name(v.RNode), first, m.SubPath)
-				}
+		first := ""
+		for i, m := range v.allMounts() {
+			if i == 0 {
+				first = m.SubPath
 			}
-		}
-		for _, at := range mounts {
-			krm.Remove(t.list, v.RNode, at.Append("subPathExpr")...)
-			if err := krm.Set(t.list, v.RNode, t.SubPath, at.Append("subPath")...); err != nil {
+			if !v.isAbout(m) && m.SubPath != first {
+				return krm.FieldErrorf("subPath", "%s mounts %q and %q of the volume: give each folder a volume of its own first",
+					krm.Name(v.RNode), first, m.SubPath)
+			}
+			krm.Remove(t.list, v.RNode, m.Path.Append("subPathExpr")...)
+			if err := krm.Set(t.list, v.RNode, t.SubPath, m.Path.Append("subPath")...); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// allMounts are those of the volume in the containers, first those that a purpose is
+// about.
+func (v podVolume) allMounts() []kube.Mount {
+	var about, others []kube.Mount
+	for _, c := range v.Containers() {
+		for _, m := range c.Mounts() {
+			switch {
+			case m.Volume.String() != v.at.String():
+			case v.isAbout(m):
+				about = append(about, m)
+			default:
+				others = append(others, m)
+			}
+		}
+	}
+	return slices.Concat(about, others)
+}
+
+func (v podVolume) isAbout(m kube.Mount) bool {
+	return slices.ContainsFunc(v.mounts, func(at krm.Path) bool { return at.String() == m.Path.String() })
 }

@@ -30,8 +30,9 @@ type target struct {
 // podVolume is a volume of a pod.
 type podVolume struct {
 	kube.Workload
-	at       krm.Path // leads to it
-	template bool     // it is a volumeClaimTemplate
+	at       krm.Path   // leads to it
+	template bool       // it is a volumeClaimTemplate
+	mounts   []krm.Path // that a purpose is about
 }
 
 // finder finds the volumes that settings mean.
@@ -173,10 +174,12 @@ func (f *finder) byPurpose(t *target) error {
 		if err := t.check(stored); err != nil {
 			return err
 		}
-		v := podVolume{stored.Workload, stored.Mount.Volume, stored.Mount.Template}
-		if !slices.ContainsFunc(t.volumes, v.is) {
-			t.volumes = append(t.volumes, v)
+		v := podVolume{stored.Workload, stored.Mount.Volume, stored.Mount.Template, nil}
+		i := slices.IndexFunc(t.volumes, v.is)
+		if i < 0 {
+			i, t.volumes = len(t.volumes), append(t.volumes, v)
 		}
+		t.volumes[i].mounts = append(t.volumes[i].mounts, stored.Mount.Path)
 	}
 	return t.findClaim()
 }
@@ -188,7 +191,7 @@ func (t *target) check(s harbor.Stored) error {
 	}
 	switch {
 	case !s.Folder.Known:
-		return fail("says where in a file or variable that is not among the resources: name the claim instead of %s", t.setting)
+		return fail("reads the folder from a file or variable that cannot be looked at: name the claim instead of %s", t.setting)
 	case s.Folder.Text == "":
 		return fail("keeps none in a folder (%s): leave %s out", s.Use.Places[0], t.setting)
 	case !s.Mounted:
