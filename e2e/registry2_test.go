@@ -228,7 +228,16 @@ func (n harbor2Node) fillsCache(t *testing.T) {
 		}
 		wrong.remove()
 	}
-	// Nor does it start with one that YAML takes for something else.
+	// A variable is YAML: what stands behind a blank and a # is none of it, and with a
+	// colon at the end it is a mapping.
+	commented := n.start("harbor-registry", 5000, func(p *pod) { p.env["REGISTRY_REDIS_PASSWORD"] += " #x" })
+	c.addresses["commented:5000"] = commented.address
+	if err := c.push("commented:5000/library/commented:1", c.image()); err != nil {
+		t.Error(err)
+	}
+	if keys() == 0 {
+		t.Error("a comment is a part of the password")
+	}
 	n.refuses("harbor-registry", "cannot unmarshal !!map into string", func(p *pod) { p.env["REGISTRY_REDIS_PASSWORD"] = specialPassword })
 }
 
