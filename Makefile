@@ -1,6 +1,7 @@
 # Versions of the tools that targets install into ./bin.
 KUSTOMIZE := v5.8.2
 GOLANGCI_LINT := v2.12.2
+HELM := v3.18.4
 
 IMAGE ?= localhost/krmfn:dev
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
@@ -16,7 +17,7 @@ export GOBIN := $(CURDIR)/bin
 export GOLANGCI_LINT_CACHE := $(CURDIR)/bin/golangci-lint-cache
 
 .DEFAULT_GOAL := help
-.PHONY: help check test golden render build image e2e cluster bench fuzz kustomize golangci-lint
+.PHONY: help check test golden render build image e2e cluster bench fuzz kustomize helm golangci-lint
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +49,7 @@ build: ## Build bin/krmfn
 image: ## Build the container image (IMAGE=registry.example.com/krmfn:v1)
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) -t $(IMAGE) .
 
-e2e: build image kustomize ## Run the tests against the real image, kustomize, kubectl, kpt and Kubernetes
+e2e: build image kustomize helm ## Run the tests against the real image, kustomize, helm, kubectl, kpt and Kubernetes
 	@# With -p 1, go test shows what happens while it happens.
 	cd e2e && IMAGE=$(IMAGE) go test -count=1 -v -p 1 -timeout 60m $(ARGS) ./...
 	KRMFN_RUN="docker run --rm -i --network none --user nobody --security-opt=no-new-privileges $(IMAGE)" \
@@ -72,6 +73,9 @@ fuzz: ## Fuzz each target for a while (FUZZTIME=20s)
 
 kustomize:
 	go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE)
+
+helm:
+	go install helm.sh/helm/v3/cmd/helm@$(HELM)
 
 golangci-lint:
 	go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

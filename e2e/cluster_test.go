@@ -102,8 +102,11 @@ func eventually(t *testing.T, what string, check func() error) {
 	}
 }
 
-// component is the label that Harbor's pods and selectors have, without -apps.
+// component is the label that Harbor's pods and selectors have: of 1.2 without -apps.
 func component(labels object) string {
+	if part := text(labels, "app.kubernetes.io/component"); part != "" {
+		return part
+	}
 	return strings.TrimSuffix(text(labels, "name"), "-apps")
 }
 
@@ -479,13 +482,19 @@ func TestClusterUpgrade(t *testing.T) {
 // returns what it prints.
 func follow(t *testing.T, dir, document, heading string, n int) string {
 	t.Helper()
+	return must(t, dir, "", "bash", "-euo", "pipefail", "-c", block(t, document, heading, "sh", n))
+}
+
+// block returns the n-th block of a language below a heading of a document.
+func block(t *testing.T, document, heading, language string, n int) string {
+	t.Helper()
 	_, section, ok := strings.Cut(read(t, "../docs/"+document), "\n## "+heading+"\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(section, -1)
+	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(section, -1)
 	if !ok || n >= len(blocks) {
-		t.Fatalf("%s has %d blocks of commands below %q, want number %d", document, len(blocks), heading, n)
+		t.Fatalf("%s has %d blocks of %s below %q, want number %d", document, len(blocks), language, heading, n)
 	}
-	return must(t, dir, "", "bash", "-euo", "pipefail", "-c", blocks[n][1])
+	return blocks[n][1]
 }
 
 // TestClusterUpgradeOtherManager applies harbor-1.2-ha server-side over a base that

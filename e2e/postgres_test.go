@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -219,4 +220,56 @@ func (p postgres) open(n int, text string) error {
 		defer conn.Close(p.t.Context())
 	}
 	return nil
+}
+
+// TestChartDatabase follows docs/chart.md, "Move the database", from one server to
+// another.
+func TestChartDatabase(t *testing.T) {
+	old, p := startPostgres(t), startPostgres(t)
+	old.root(`CREATE DATABASE registry;
+\c registry
+CREATE TABLE project (project_id serial PRIMARY KEY, name varchar(255) NOT NULL UNIQUE, update_time timestamp DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE repository (repository_id serial PRIMARY KEY, name varchar(255) NOT NULL UNIQUE, project_id int NOT NULL REFERENCES project);
+CREATE FUNCTION update_update_time_at_column() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.update_time = NOW(); RETURN NEW; END; $$;
+CREATE TRIGGER project_update_time BEFORE UPDATE ON project FOR EACH ROW EXECUTE PROCEDURE update_update_time_at_column();
+INSERT INTO project (name) VALUES ('library'), ('büro');
+INSERT INTO repository (name, project_id) SELECT 'library/' || i, 1 FROM generate_series(1, 1000) AS i;
+`)
+	create := strings.ReplaceAll(block(t, "chart.md", "1. The servers that Harbor will need", "sql", 0), "…", specialPassword)
+	p.root(create)
+
+	dir := t.TempDir()
+	const heading = "7. Move the database"
+	// The first command of each block runs in the pod of the old server.
+	there := strings.NewReplacer(
+		"kubectl exec harbor-database-0 -- pg_dump ", fmt.Sprintf("pg_dump --host=%s --port=%s ", old.dir, old.port),
+		"kubectl exec harbor-database-0 -- psql ", fmt.Sprintf("psql --host=%s --port=%s ", old.dir, old.port),
+		"--host="+postgresHost, "--host=127.0.0.1 --port="+p.port)
+	t.Setenv("PGPASSWORD", specialPassword)
+	t.Setenv("PGSSLMODE", "require")
+	follow := func(n int) string {
+		t.Helper()
+		return must(t, dir, "", "bash", "-euo", "pipefail", "-c", there.Replace(block(t, "chart.md", heading, "sh", n)))
+	}
+	follow(0)
+	if counts := strings.Fields(follow(1)); !slices.Equal(counts, []string{"1000", "1000"}) {
+		t.Errorf("there are %v repositories", counts)
+	}
+	conn, err := p.connect(fmt.Sprintf("host=%s port=%s user=harbor password='%s' dbname=registry sslmode=require", postgresHost, p.port, specialPassword))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var id int
+	err = conn.QueryRow(t.Context(), "INSERT INTO repository (name, project_id) SELECT 'new', project_id FROM project WHERE name = 'büro' RETURNING repository_id").Scan(&id)
+	if err != nil || id != 1001 {
+		t.Errorf("Harbor goes on with %d: %v", id, err)
+	}
+	if _, err := conn.Exec(t.Context(), "ALTER TABLE project ADD COLUMN new int"); err != nil {
+		t.Errorf("Harbor cannot change its tables: %v", err)
+	}
+	// A restore over tables that are there leaves nothing behind.
+	if r := run(t, dir, "", "bash", "-euo", "pipefail", "-c", there.Replace(block(t, "chart.md", heading, "sh", 0))); r.exit == 0 {
+		t.Error("a second restore is taken")
+	}
 }
