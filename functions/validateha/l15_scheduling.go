@@ -8,75 +8,139 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
 
 var scheduling = Rule{
 	ID: "L15", Severity: framework.Warning,
-	What: "Pods are replaced when their template changes, get requests only when they are ready, are several, and are not all on one " +
-		"node or evicted at once.",
+	What: "Pods are replaced when their template changes, get requests only when they are ready, are several, run one image, and are not " +
+		"all on one node or evicted at once.",
 	Why: "A ReplicationController leaves running pods as they are (website#19439), a mutable tag runs another program on each node " +
-		"(harbor#4200), and without probe, spread and budget replicas fail together (kubernetes.io disruptions, " +
-		"topology-spread-constraints).",
-	Do: "Make Deployments with a readinessProbe, topologySpreadConstraints and a PodDisruptionBudget that leaves one pod to evict.",
+		"(harbor#4200), without probe, spread and budget replicas fail together, and a budget that lets nobody go, or two for one " +
+		"pod, stop each drain of a node (kubernetes.io disruptions, topology-spread-constraints; eksctl#783).",
+	Do:     "Make Deployments with a readinessProbe and images of a release or digest; set-replicas and spread-pods do the rest.",
+	Remedy: []string{"spread", "replicas"},
 	check: func(p *pass) {
 		for _, c := range p.parts {
-			checkWorkload(p, c)
+			if parts := p.inPod(c); parts[0] == c {
+				checkWorkload(p, c, parts)
+				checkSpread(p, c, parts)
+			}
 		}
+		checkTags(p)
 		for _, obj := range p.objects["PodDisruptionBudget"] {
 			checkBudget(p, obj)
 		}
 	},
 }
 
-// checkWorkload says in one finding all that a workload lacks, for all parts in
-// its pods.
-func checkWorkload(p *pass, c *part) {
-	parts := p.inPod(c)
-	if parts[0] != c {
+// checkWorkload looks at what a workload lacks, for all parts in its pods.
+func checkWorkload(p *pass, c *part, parts []*part) {
+	if c.GetKind() == "ReplicationController" {
+		p.warn(c.RNode, krm.Path{"kind"}, "is a ReplicationController: a changed template does not reach running pods")
+	}
+	var down []string
+	for _, c := range parts {
+		if at := c.Path.Append("readinessProbe"); krm.Lookup(c.RNode, at...) == nil {
+			p.warn(c.RNode, at, "is missing: requests are sent to pods that do not answer yet")
+		}
+		if means := c.Part().DownMeans; c.scale.single() && c.Single() == "" && means != "" && !slices.Contains(down, means) {
+			down = append(down, means)
+		}
+	}
+	if len(down) > 0 {
+		p.warn(c.scale.obj, c.scale.path, "is 1: %s while the pod moves", strings.Join(down, " and ")).add("replicas").is(1)
+	}
+}
+
+// checkSpread looks at what keeps replicas apart. A store is no matter of this: several
+// of it are none (L10, L19).
+func checkSpread(p *pass, c *part, parts []*part) {
+	if !c.scale.several() || slices.ContainsFunc(parts, func(c *part) bool { return c.Part().Stateful }) {
 		return
 	}
 	var lacks []string
-	for _, c := range parts {
-		for _, l := range lacksOf(p, c) {
-			if !slices.Contains(lacks, l) {
-				lacks = append(lacks, l)
-			}
+	if constraints := c.constraints(); !c.scale.eachNode {
+		if len(constraints) == 0 {
+			lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
+		} else if !slices.ContainsFunc(constraints, func(at krm.Path) bool { return c.SelectedBy(c.RNode, at...) }) {
+			p.warn(c.RNode, constraints[0], "selects none of its own pods: they may all be on one node")
 		}
 	}
-	if len(lacks) > 0 {
-		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; "))
+	var budgets []string
+	for _, obj := range p.objects["PodDisruptionBudget"] {
+		if c.Budgeted(obj) {
+			budgets = append(budgets, krm.Name(obj))
+		}
 	}
-}
-
-func lacksOf(p *pass, c *part) (lacks []string) {
-	s := c.scale
-	if c.GetKind() == "ReplicationController" {
-		lacks = append(lacks, "is a ReplicationController: a changed template does not reach running pods")
-	}
-	if s.single() && c.Single() == "" && c.Part().DownMeans != "" {
-		lacks = append(lacks, "has one replica: "+c.Part().DownMeans+" while it moves")
-	}
-	if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
-		lacks = append(lacks, "has no readinessProbe")
-	}
-	if s.several() && !s.eachNode && !spread(c) {
-		lacks = append(lacks, "has neither topologySpreadConstraints nor podAntiAffinity")
-	}
-	if s.several() &&
-		!slices.ContainsFunc(p.objects["PodDisruptionBudget"], c.Budgeted) {
+	switch {
+	case len(budgets) == 0 && !c.scale.eachNode: // a drain leaves the pods of a DaemonSet
 		lacks = append(lacks, "has no PodDisruptionBudget")
+	case len(budgets) > 1:
+		p.warn(c.RNode, nil, "is selected by %s: Kubernetes evicts no pod that has more than one budget, and no node can be drained",
+			strings.Join(budgets, " and "))
 	}
-	if mutable(c) {
-		lacks = append(lacks, "has a tag that is not always the same image: "+c.Image())
+	if len(lacks) > 0 {
+		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; ")).add(toSpread)
 	}
-	return lacks
 }
 
-func spread(c *part) bool {
-	return len(krm.Elements(c.RNode, c.Pod.Append("topologySpreadConstraints")...)) > 0 ||
-		krm.Lookup(c.RNode, c.Pod.Append("affinity", "podAntiAffinity")...) != nil
+// constraints lead to the selectors by which the pods are kept apart.
+func (c *part) constraints() []krm.Path {
+	var all []krm.Path
+	add := func(list krm.Path, selector ...any) {
+		for i := range krm.Elements(c.RNode, list...) {
+			all = append(all, append(list.Append(i), selector...))
+		}
+	}
+	add(c.Pod.Append("topologySpreadConstraints"), "labelSelector")
+	apart := c.Pod.Append("affinity", "podAntiAffinity")
+	add(apart.Append("requiredDuringSchedulingIgnoredDuringExecution"), "labelSelector")
+	add(apart.Append("preferredDuringSchedulingIgnoredDuringExecution"), "podAffinityTerm", "labelSelector")
+	return all
+}
+
+// checkTags says in one finding which parts have tags that are moved, for each
+// Harbor.
+func checkTags(p *pass) {
+	var seen []*harbor.Harbor
+	for _, c := range p.parts {
+		if slices.Contains(seen, c.Harbor) {
+			continue
+		}
+		seen = append(seen, c.Harbor)
+		same := slices.DeleteFunc(slices.Clone(p.parts), func(other *part) bool { return other.Harbor != c.Harbor || !mutable(other) })
+		own := slices.DeleteFunc(slices.Clone(same), func(c *part) bool { return !c.mirrored() })
+		upstream := slices.DeleteFunc(same, (*part).mirrored)
+		const message = "%s: a tag that is not always the same image, replicas may run different programs: name a release or, best, a digest"
+		if len(upstream) > 0 {
+			p.warn(upstream[0].RNode, upstream[0].Path.Append("image"), message, images(upstream)).is(upstream[0].Image())
+		}
+		if len(own) > 0 {
+			p.note(own[0].RNode, own[0].Path.Append("image"), message, images(own)).is(own[0].Image())
+		}
+	}
+}
+
+// images names the parts and their images, each once.
+func images(parts []*part) string {
+	var all []string
+	for _, c := range parts {
+		if image := c.Name() + " " + c.Image(); !slices.Contains(all, image) {
+			all = append(all, image)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// mirrored says whether a tag such as dev is the choice of somebody who builds or copies
+// images: the registry, or the project, is not Harbor's.
+func (c *part) mirrored() bool {
+	_, tag, _ := c.SplitImage()
+	image := strings.TrimPrefix(c.Image(), "docker.io/")
+	return tag != "" && tag != "latest" && !strings.HasPrefix(image, "goharbor/") && !strings.HasPrefix(image, "vmware/")
 }
 
 // mutable says whether the tag is known to be moved: none, latest, those of
@@ -105,7 +169,8 @@ func checkBudget(p *pass, obj *yaml.RNode) {
 			n, ok := scaled(text, s.n)
 			if ok && (field == "minAvailable" && n >= s.n || field == "maxUnavailable" && n == 0) {
 				p.warn(obj, krm.Path{"spec", field},
-					"is %s and the %s has %s: no pod may be evicted, and no node can be drained", text, c.Name(), s.word).is(number(text))
+					"is %s and the %s has %s: no pod may be evicted, and no node can be drained", text, c.Name(), s.word).
+					add("spread.budget: {maxUnavailable: 1}").is(number(text))
 			}
 		}
 	}

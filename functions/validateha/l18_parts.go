@@ -1,19 +1,22 @@
 package validateha
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
 )
 
 var allParts = Rule{
 	ID: "L18", Severity: framework.Error,
-	What: "All parts that a Harbor cannot do without are there, and what the rules do not know of a Harbor is said.",
+	What: "All parts that a Harbor cannot do without are there and of one release, and what the rules do not know of a Harbor is said.",
 	Why: "What is missing, or is not recognised, is not validated either: a registry under another image may well keep each pod's " +
-		"images for itself, and no other rule would say so.",
+		"images for itself, and no other rule would say so. Parts of different releases ask each other for what is not there " +
+		"(harbor#12573), and a core does not start on the database of a later one (harbor#20164).",
 	Do: "Validate all manifests of a Harbor together; give a part of another image its container's name and a pod label (name: " +
 		"registry-apps, or app.kubernetes.io/component: registry).",
 	check: func(p *pass) {
@@ -22,6 +25,7 @@ var allParts = Rule{
 			if !slices.Contains(seen, c.Harbor) {
 				seen = append(seen, c.Harbor)
 				checkParts(p, c)
+				checkReleases(p, c)
 				checkKnown(p, c)
 			}
 		}
@@ -54,6 +58,50 @@ func checkParts(p *pass, c *part) {
 			"these manifests hold %s of a Harbor and not %s: what concerns both is not validated; validate all manifests together",
 			strings.Join(here, " and "), strings.Join(missing, " and "))
 	}
+}
+
+// checkReleases compares the releases that the images of a Harbor name, of which c is
+// the first part. Its database and Redis are servers that any release uses, and nginx
+// has no code of Harbor.
+func checkReleases(p *pass, c *part) {
+	var first *part // which the others ask
+	for _, center := range p.beside(c, harbor.Core, harbor.UI) {
+		if !center.Named().Known() {
+			continue
+		}
+		if first == nil {
+			first = center
+		} else if center.Named() != first.Named() {
+			p.error(center.RNode, center.Path.Append("image"), "is of Harbor %s, and %s of %s: on a database that a later release has used "+
+				"the earlier one does not start again (harbor#20164)", center.Named(), krm.Name(first.RNode), first.Named()).is(center.Image())
+			return
+		}
+	}
+	if first == nil {
+		return
+	}
+	var releases, said []string
+	of := map[string][]*part{}
+	for _, other := range p.parts {
+		release := other.Named()
+		strange := other.Harbor == c.Harbor && release.Known() && release != first.Named()
+		if !strange || other.Part().Stateful || other.Name() == harbor.Nginx {
+			continue
+		}
+		if of[release.String()] == nil {
+			releases = append(releases, release.String())
+		}
+		of[release.String()] = append(of[release.String()], other)
+	}
+	if len(releases) == 0 {
+		return
+	}
+	for _, release := range releases {
+		said = append(said, fmt.Sprintf("of Harbor %s: %s", release, strings.Join(names(of[release]), ", ")))
+	}
+	odd := of[releases[0]][0]
+	p.warn(odd.RNode, odd.Path.Append("image"), "%s; the %s is of %s: one may ask for what the other does not have (harbor#12573)",
+		strings.Join(said, "; "), first.Name(), first.Named()).is(odd.Image())
 }
 
 // checkKnown says which rules have not looked at a Harbor of which the model knows

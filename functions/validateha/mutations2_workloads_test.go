@@ -4,10 +4,12 @@ import (
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"krmfn.dev/harbor/internal/krm"
 )
 
 // workloadMutations2 are mistakes in parts, and in what they call and need.
-var workloadMutations2 = slices.Concat(callMutations2, needMutations2)
+var workloadMutations2 = slices.Concat(callMutations2, needMutations2, podMutations2)
 
 // core2 gives a setting of the core another value.
 func core2(name, value string) change {
@@ -87,4 +89,49 @@ var needMutations2 = []mutation{
 	{"jobservice without its config", "N07", e, cut("Deployment", "harbor-jobservice", "spec", "template", "spec", "containers", 0, "volumeMounts", 0)},
 	{"registryctl without the registry's config", "N07", e, text("ConfigMap", "harbor-registry", "registry_config: /etc/registry/config.yml", "", "data", "ctl-config.yml")},
 	{"registryctl without port", "N07", e, text("ConfigMap", "harbor-registry", "port: 8080", "", "data", "ctl-config.yml")},
+}
+
+// image2 gives a part another image.
+func image2(name, image string) change {
+	return set("Workload", "harbor-"+name, image, "spec", "template", "spec", "containers", 0, "image")
+}
+
+// constraint2 is a topologySpreadConstraint that counts pods with the label.
+func constraint2(component string) *yaml.Node {
+	return krm.List(krm.Map("maxSkew", 1, "topologyKey", "kubernetes.io/hostname", "whenUnsatisfiable", "DoNotSchedule",
+		"labelSelector", krm.Map("matchLabels", krm.Map("app.kubernetes.io/component", component))))
+}
+
+// budget2 is a budget for a part.
+func budget2(name, component, lets string) change {
+	return add("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: " + name + "}\nspec: {" + lets +
+		", selector: {matchLabels: {app.kubernetes.io/component: " + component + "}}}\n")
+}
+
+// podMutations2 are pods that fail together, and images that do not belong together.
+var podMutations2 = []mutation{
+	{"one core", "L15", w, set("Deployment", "harbor-core", 1, "spec", "replicas")},
+	{"portal without probe", "L15", w, cut("Deployment", "harbor-portal", "spec", "template", "spec", "containers", 0, "readinessProbe")},
+	{"core is not spread", "L15", w, both(cut("Deployment", "harbor-core", "spec", "template", "spec", "topologySpreadConstraints"),
+		cut("Deployment", "harbor-core", "spec", "template", "spec", "affinity"))},
+	{"core has no budget", "L15", w, drop("PodDisruptionBudget", "harbor-core")},
+	{"core is spread by the labels of the portal", "L15", w, both(cut("Deployment", "harbor-core", "spec", "template", "spec", "affinity"),
+		put("Deployment", "harbor-core", constraint2("portal"), "spec", "template", "spec", "topologySpreadConstraints"))},
+	{"two budgets for the core", "L15", w, budget2("more", "core", "maxUnavailable: 1")},
+	{"a budget for no core", "L15", w, set("PodDisruptionBudget", "harbor-core", 0, "spec", "maxUnavailable")},
+	{"a budget for all cores", "L15", w, both(cut("PodDisruptionBudget", "harbor-core", "spec", "maxUnavailable"),
+		put("PodDisruptionBudget", "harbor-core", "100%", "spec", "minAvailable"))},
+	{"images of development", "L15", w, both(image2("core", "docker.io/goharbor/harbor-core:dev"), image2("portal", "docker.io/goharbor/harbor-portal:dev"))},
+	{"an image without tag", "L15", w, image2("portal", "mirror.example.com/harbor/harbor-portal")},
+	{"a jobservice of another release", "L18", w, image2("jobservice", "docker.io/goharbor/harbor-jobservice:v2.14.0")},
+	{"parts of other releases", "L18", w, both(image2("jobservice", "docker.io/goharbor/harbor-jobservice:v2.14.0"),
+		image2("portal", "docker.io/goharbor/harbor-portal:v2.13.1"))},
+	{"cores of two releases", "L18", e, func(m *manifests) bool {
+		second := m.object("Deployment", "harbor-core").Copy()
+		if err := second.SetName("harbor-core-canary"); err != nil {
+			m.t.Fatal(err)
+		}
+		m.items = append(m.items, second)
+		return set("Deployment", "harbor-core-canary", "docker.io/goharbor/harbor-core:v2.14.0", "spec", "template", "spec", "containers", 0, "image")(m)
+	}},
 }

@@ -74,6 +74,7 @@ const (
 	toRedis    = "redis.address"
 	toDatabase = "database.host"
 	toSecrets  = "secrets: {}"
+	toSpread   = "spread: {}"
 )
 
 // about says what the finding is about, where several would be one too many:

@@ -91,6 +91,13 @@ var byHand = map[string]string{
 	"password of a proxy in config.yml":             "only its owner knows the Secret that it belongs in, and whether it is one",
 	"placeholder in a Secret":                       "nobody but its owner knows what belongs there; krmfn secrets makes values",
 	"Secret of the driver renamed by kustomize":     "the name in the config has to follow",
+	"no probe":                 "what a part answers, its manifests say",
+	"portal without probe":     "what a part answers, its manifests say",
+	"tag that moves":           "which release is meant, only people know",
+	"no tag":                   "which release is meant, only people know",
+	"images of development":    "which release is meant, only people know",
+	"an image without tag":     "which release is meant, only people know",
+	"two budgets for the core": "which of the two is meant, only people know",
 }
 
 // unnamed are the findings that some section sets right in passing, and why they
@@ -161,6 +168,8 @@ func withSections(t *testing.T, overlay string, found framework.Results) string 
 			write(whole.FindStringSubmatch(f.Message)[1], "spec", "endpoint")
 		case isClaim && krm.Lookup(config, "spec", "cephFS", "volumes", name) == nil:
 			write("{path: /apps/harbor-k8s/more, size: 1Gi}", "spec", "cephFS", "volumes", name)
+		case field == "spread.budget":
+			write(value, "spec", "spread", "budget")
 		case field == "replicas.jobservice":
 			write(value, "spec", "replicas", "jobservice")
 		case field == "database.reset":

@@ -94,6 +94,9 @@ func (c Component) Release() Release {
 	return c.Harbor.Release
 }
 
+// Named is the release that its image or its pod names, zero where neither does.
+func (c Component) Named() Release { return releaseOf(c.Container) }
+
 // AtLeast says whether it is known to be of that release or a later one.
 func (c Component) AtLeast(minor int) bool { return c.Release().AtLeast(Release{1, minor}) }
 
