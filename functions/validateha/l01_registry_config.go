@@ -16,9 +16,9 @@ var registryReadsConfig = Rule{
 	What: "The registry reads the config.yml that is mounted for it.",
 	Why: "Otherwise it runs on the image's own: nobody is asked for a password, and images are in the container and lost with it " +
 		"(harbor#3637, harbor#4200; cmd/registry/config-example.yml of distribution v2.6.2).",
-	Do:     "Mount it at /etc/registry and name it in args; fix-registry-mount does both.",
+	Do:     "Mount it at /etc/registry and name it in args; fix-registry-mount does both for Harbor 1.x.",
 	Remedy: []string{"registryMount"},
-	Of:     old,
+	Of:     known,
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.Registry) {
 			checkConfigPath(p, c)
@@ -43,7 +43,7 @@ func checkConfigPath(p *pass, c *part) {
 		f := p.error(c.RNode, c.Path.Append("args"),
 			"the registry is told to read %s, which no mount provides: it does not start", r.Reads).is(r.Reads)
 		if elsewhere {
-			f.want(r.File).add(toMount)
+			f.want(r.File).add(c.toMount())
 		}
 	case r.At.State == kube.Absent && elsewhere:
 		misplaced(p, c)
@@ -59,6 +59,15 @@ func checkConfigPath(p *pass, c *part) {
 	case r.Readable && r.Text("version") != harbor.RegistryConfigVersion:
 		p.error(r.Object, r.Path, "version is not %s in config.yml: the registry does not start", harbor.RegistryConfigVersion)
 	}
+}
+
+// toMount is the section that mounts the config where the registry reads it, "" where
+// there is none: Harbor 2.x has never had that mistake.
+func (c *part) toMount() string {
+	if c.Generation() == harbor.V1 {
+		return toMount
+	}
+	return ""
 }
 
 // message is what is wrong, without the object and the path, which the finding
@@ -78,7 +87,7 @@ func misplaced(p *pass, c *part) {
 	at := m.MountPath
 	f := p.error(c.RNode, m.Path.Append("mountPath"),
 		"config.yml is mounted as %s and the registry reads %s: it runs on the image's own configuration, which asks nobody for a "+
-			"password and keeps images in the container (harbor#3637)", r.File, r.Reads).add(toMount).is(at)
+			"password and keeps images in the container (harbor#3637)", r.File, r.Reads).add(c.toMount()).is(at)
 	if path.Join(at, path.Base(r.Reads)) == r.File {
 		f.want(path.Dir(r.Reads))
 	}

@@ -75,6 +75,8 @@ const (
 	toDatabase = "database.host"
 	toSecrets  = "secrets: {}"
 	toSpread   = "spread: {}"
+	toJobLogs  = "jobLogs: {store: database}"
+	noRedirect = "objectStorage.redirect: false"
 )
 
 // about says what the finding is about, where several would be one too many:

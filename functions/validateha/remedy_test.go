@@ -83,6 +83,8 @@ var byHand = map[string]string{
 	"logs elsewhere by variable":                    "where the jobservice mounts a volume is not for use-cephfs, which changes claims",
 	"job logs in the container":                     "where the jobservice mounts a volume is not for use-cephfs, which changes volumes",
 	"job logs on a volume of each pod":              "use-cephfs makes no volume of all pods out of a volumeClaimTemplate",
+	"cache of each replica":                         "the cache may go or move to Redis, and only its owner knows whether there is one",
+	"cache of each replica, by the image":           "the cache may go or move to Redis, and only its owner knows whether there is one",
 	"settings kept and discarded":                   "either is a wish: changes in the portal, or all settings in the manifests",
 	"Ingress with certificate":                      "the address in the config is not the one of the Ingress, and only people know which is meant",
 	"password that Harbor does not know":            "only its owner knows the Secret that it belongs in, and whether it is one",
@@ -170,6 +172,10 @@ func withSections(t *testing.T, overlay string, found framework.Results) string 
 			write("{path: /apps/harbor-k8s/more, size: 1Gi}", "spec", "cephFS", "volumes", name)
 		case field == "spread.budget":
 			write(value, "spec", "spread", "budget")
+		case field == "jobLogs":
+			write(value, "spec", "jobLogs")
+		case field == "objectStorage.redirect":
+			write("{driver: s3, parameters: {region: default, bucket: harbor}, redirect: false}", "spec", "objectStorage")
 		case field == "replicas.jobservice":
 			write(value, "spec", "replicas", "jobservice")
 		case field == "database.reset":

@@ -25,8 +25,11 @@ type Rule struct {
 	check func(*pass)
 }
 
-// old is Harbor 1.2 to 1.5.
-var old = []harbor.Generation{harbor.V1}
+// old is Harbor 1.2 to 1.5, and now 2.x.
+var (
+	old = []harbor.Generation{harbor.V1}
+	now = []harbor.Generation{harbor.V2}
+)
 
 // known are the generations of which the model says what parts call and read.
 var known = []harbor.Generation{harbor.V1, harbor.V2}
@@ -57,6 +60,7 @@ var Rules = []Rule{
 	allParts,
 	oneStore,
 	needs,
+	readableJobLogs, reachableStorage,
 }
 
 func ruleByID(id string) (Rule, bool) {

@@ -259,17 +259,21 @@ spec:
         volumeMounts:
         - {name: data, mountPath: /storage}
         - {name: config, mountPath: /etc/registry/config.yml, subPath: config.yml}
+        - {name: passwd, mountPath: /etc/registry/passwd, subPath: passwd}
       volumes:
       - {name: data, persistentVolumeClaim: {claimName: h-registry}}
       - {name: config, configMap: {name: h-registry}}
+      - {name: passwd, secret: {secretName: h-passwd}}
 ---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: h-registry}
 data:
   config.yml: |
+    version: 0.1
     storage: {filesystem: {rootdirectory: /storage}, cache: {layerinfo: redis}}
-    auth: {htpasswd: {path: /etc/registry/passwd}}
+    redis: {addr: "redis.example.com:6379"}
+    auth: {htpasswd: {realm: harbor, path: /etc/registry/passwd}}
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -290,6 +294,16 @@ apiVersion: v1
 kind: Service
 metadata: {name: harbor}
 spec: {type: NodePort, selector: {component: nginx}, ports: [{port: 80, targetPort: 8080, nodePort: 30002}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: registry}
+spec: {selector: {component: registry}, ports: [{port: 5000}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: core}
+spec: {selector: {component: core}, ports: [{port: 8080}]}
 `
 
 // TestHarbor2 checks the general rules on Harbor 2.x, and that those of 1.x stay

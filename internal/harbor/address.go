@@ -129,6 +129,9 @@ func (n NginxConfig) Proxied() []Address {
 	return all
 }
 
+// HostOf is the host of a URL or of host:port, "" where there is none.
+func HostOf(text string) string { return hostOf(text) }
+
 // hostOf is the host of a URL, of host:port or of what begins with that and goes on
 // after a comma: "" where there is none. It takes what programs may refuse.
 func hostOf(text string) string {
