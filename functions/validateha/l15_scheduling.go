@@ -1,6 +1,8 @@
 package validateha
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,23 +116,29 @@ func checkTags(p *pass) {
 		same := slices.DeleteFunc(slices.Clone(p.parts), func(other *part) bool { return other.Harbor != c.Harbor || !mutable(other) })
 		own := slices.DeleteFunc(slices.Clone(same), func(c *part) bool { return !c.mirrored() })
 		upstream := slices.DeleteFunc(same, (*part).mirrored)
-		const message = "%s: a tag that is not always the same image, replicas may run different programs: name a release or, best, a digest"
+		const message = "has a tag that is not always the same image, %s, so that replicas may run different programs: name a release or, best, a digest"
 		if len(upstream) > 0 {
-			p.warn(upstream[0].RNode, upstream[0].Path.Append("image"), message, images(upstream)).is(upstream[0].Image())
+			p.warn(upstream[0].RNode, upstream[0].Path.Append("image"), message, tags(upstream)).is(upstream[0].Image())
 		}
 		if len(own) > 0 {
-			p.note(own[0].RNode, own[0].Path.Append("image"), message, images(own)).is(own[0].Image())
+			p.note(own[0].RNode, own[0].Path.Append("image"), message, tags(own)).is(own[0].Image())
 		}
 	}
 }
 
-// images names the parts and their images, each once.
-func images(parts []*part) string {
-	var all []string
+// tags names the parts by their tags: dev (core, portal).
+func tags(parts []*part) string {
+	var order, all []string
+	of := map[string][]*part{}
 	for _, c := range parts {
-		if image := c.Name() + " " + c.Image(); !slices.Contains(all, image) {
-			all = append(all, image)
+		_, tag, _ := c.SplitImage()
+		if of[tag] == nil {
+			order = append(order, tag)
 		}
+		of[tag] = append(of[tag], c)
+	}
+	for _, tag := range order {
+		all = append(all, fmt.Sprintf("%s (%s)", cmp.Or(tag, "none"), strings.Join(names(of[tag]), ", ")))
 	}
 	return strings.Join(all, ", ")
 }
