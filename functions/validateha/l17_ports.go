@@ -55,7 +55,7 @@ func checkTarget(p *pass, c *part, s *yaml.RNode, i int) bool {
 
 // checkScheme compares http or https of an address with what is spoken where it leads
 // to.
-func checkScheme(p *pass, c *part, a harbor.Address, target *part, s *yaml.RNode, i int) {
+func checkScheme(p *pass, a harbor.Address, target *part, s *yaml.RNode, i int) {
 	port, _, _ := target.port(target.TargetPort(s, i))
 	scheme, _, isURL := strings.Cut(a.Text, "://")
 	speaks := map[bool]string{false: "http", true: "https"}[port.TLS]

@@ -166,7 +166,7 @@ func checkSelected(p *pass, c *part, a harbor.Address, targets []*part, s *yaml.
 	i := slices.IndexFunc(targets, func(t *part) bool { return t.Behind(s) })
 	if i >= 0 {
 		if at := checkServicePort(p, targets[i], s, a.Port, c.Name()+" calls "+a.Text); at >= 0 {
-			checkScheme(p, c, a, targets[i], s, at)
+			checkScheme(p, a, targets[i], s, at)
 		}
 		return
 	}

@@ -2,6 +2,8 @@ package validateha_test
 
 import (
 	"slices"
+	"strings"
+	"testing"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -134,4 +136,33 @@ var podMutations2 = []mutation{
 		m.items = append(m.items, second)
 		return set("Deployment", "harbor-core-canary", "docker.io/goharbor/harbor-core:v2.14.0", "spec", "template", "spec", "containers", 0, "image")(m)
 	}},
+}
+
+// TestHarmlessWorkloads2 makes edits that look like mistakes and are none.
+func TestHarmlessWorkloads2(t *testing.T) {
+	for name, apply := range map[string]change{
+		"Ingress that serves a blog too":         ingress2(toCore, toPortal),
+		"Ingress by the name of the port":        ingress2("{name: harbor-core, port: {name: http-web}}", toPortal),
+		"address with a namespace":               core2("TRIVY_ADAPTER_URL", "http://harbor-trivy.default.svc.cluster.local:8080"),
+		"token service outside":                  core2("TOKEN_SERVICE_URL", "https://hub.example.com/service/token"),
+		"no trivy":                               both(core2("WITH_TRIVY", "false"), drop("StatefulSet", "harbor-trivy"), drop("Service", "harbor-trivy"), drop("PodDisruptionBudget", "harbor-trivy")),
+		"release and digest":                     image2("core", "docker.io/goharbor/harbor-core:v2.15.1@sha256:"+strings.Repeat("0f", 32)),
+		"patch release of one part":              image2("portal", "docker.io/goharbor/harbor-portal:v2.15.2"),
+		"tag of somebody's own builds":           image2("portal", "mirror.example.com/harbor/harbor-portal:stable"),
+		"protocol of the jobservice by variable": both(config2("protocol: http\n", ""), put("ConfigMap", "harbor-jobservice-env", "http", "data", "JOB_SERVICE_PROTOCOL")),
+		"port of the core in the section of its mode": text("ConfigMap", "harbor-core", "[prod]\nhttpport = 8080", "httpport = 80\n[prod]\nhttpport = 8080",
+			"data", "app.conf"),
+	} {
+		before := starts2(t)["clean"].copy().validate(today)
+		m := starts2(t)["clean"].copy()
+		if !apply(m) {
+			t.Errorf("%s does not apply", name)
+			continue
+		}
+		for _, l := range m.validate(today) {
+			if !strings.HasPrefix(l, "info ") && !slices.Contains(before, l) {
+				t.Errorf("%s: %s", name, l)
+			}
+		}
+	}
 }
