@@ -134,7 +134,10 @@ func (f *finder) byClaim(t *target) error {
 			names = append(names, name)
 		}
 	}
-	if t.claim != nil || t.Claim != "" && (len(t.volumes) > 0 || taken) {
+	switch {
+	case t.claim != nil && t.Claim != "" && len(t.volumes) == 0:
+		return krm.FieldErrorf(field(t.setting)+".claim", "no pod uses %s, whose place it is to take", krm.Name(t.claim))
+	case t.claim != nil, t.Claim != "" && (len(t.volumes) > 0 || taken):
 		return nil
 	}
 	slices.Sort(names)

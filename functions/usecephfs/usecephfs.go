@@ -22,7 +22,8 @@
 // claim is deleted. storageClass: the claim gets the class, ReadWriteMany and the
 // size, and its PersistentVolume goes from the manifests. Annotations of claims
 // stay, also the chart's helm.sh/resource-policy: keep. A claim cannot shrink: a
-// size below what it asks for is refused.
+// size below what it asks for is refused, unless name makes a new one, or its volume
+// was made by hand in another way and has to be made anew.
 //
 // The volume of a purpose need not be a claim yet: an emptyDir, or a folder of the
 // node, becomes one, which is called like the workload and gets its labels. What
