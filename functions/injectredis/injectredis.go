@@ -168,15 +168,9 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	if err := h.Needs("which settings hold the address of Redis", func(h *harbor.Harbor) bool { return len(h.Redis) > 0 }); err != nil {
 		return err
 	}
-	if err := errors.Join(s.check(h)...); err != nil {
+	server := s.server()
+	if err := errors.Join(append(s.check(h), h.CheckRedis(server))...); err != nil {
 		return err
-	}
-	server := harbor.Redis{
-		Addresses: []string{s.Address}, TLS: s.TLS, Username: s.Username,
-		Pool: s.PoolSize, Password: s.Password.Password, URLSecretKey: s.Password.URLSecretKey,
-	}
-	if s.Sentinels != nil {
-		server.Addresses, server.Master = s.Sentinels.Addresses, s.Sentinels.Master
 	}
 	numbers := s.Databases
 	if h.Generation == harbor.V1 {
@@ -194,6 +188,17 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	return nil
 }
 
+func (s *InjectRedis) server() harbor.Redis {
+	server := harbor.Redis{
+		Addresses: []string{s.Address}, TLS: s.TLS, Username: s.Username,
+		Pool: s.PoolSize, Password: s.Password.Password, URLSecretKey: s.Password.URLSecretKey,
+	}
+	if s.Sentinels != nil {
+		server.Addresses, server.Master = s.Sentinels.Addresses, s.Sentinels.Master
+	}
+	return server
+}
+
 // check refuses what this Harbor has no place for.
 func (s *InjectRedis) check(h *harbor.Harbor) []error {
 	errs := h.Only(
@@ -207,7 +212,6 @@ func (s *InjectRedis) check(h *harbor.Harbor) []error {
 		harbor.Option{Field: "password.urlSecretKey", Given: s.Password.URLSecretKey != "", Of: harbor.V2},
 	)
 	return append(errs,
-		h.CheckRedis(s.Username != "", s.TLS),
 		h.CheckSecretKey("password.secretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.SecretKey}),
 		h.CheckSecretKey("password.urlSecretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.URLSecretKey}))
 }

@@ -39,6 +39,7 @@ type part struct {
 	stored   []harbor.Stored        // what it keeps in folders
 	registry *harbor.RegistryConfig // of a registry
 	nginx    *harbor.NginxConfig    // of an nginx
+	redis    []harbor.RedisPlace
 }
 
 // kinds are those of the objects that rules look for.
@@ -80,6 +81,7 @@ func (f *facts) newPart(c harbor.Component) *part {
 			p.stored = append(p.stored, c.Stored(use))
 		}
 	}
+	p.redis = c.RedisPlaces(p.env)
 	p.ports = sync.OnceValue(func() []harbor.Port { return f.listens(p) })
 	return p
 }

@@ -1,31 +1,28 @@
 package validateha
 
 import (
-	"slices"
-	"strings"
-
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
-	"krmfn.dev/harbor/internal/kube"
 )
 
 var externalDatabase = Rule{
 	ID: "L12", Severity: framework.Error,
-	What: "Harbor's database is one that outlives a node, and nothing is left of another one.",
-	Why: "The mysql of the manifests is one server on one data directory: it goes down with its node, and a second replica destroys " +
-		"it (harbor#724; harbor v1.4.0 make/prepare --ha refuses it too).",
+	What: "Harbor's database is one that outlives a node, which all parts find, and nothing is left of another one.",
+	Why: "The database of the manifests is one server on one data directory: it goes down with its node, and a second replica destroys " +
+		"it (harbor#724; harbor v1.4.0 make/prepare --ha refuses it too; with Harbor 2.15.1, while it is away, half of the requests " +
+		"fail); and half of a Harbor that finds another database has other users, projects and images.",
 	Do:     "Take a database that is highly available itself; use-external-database does, and takes the one inside away.",
 	Remedy: []string{"database"},
-	Of:     old,
+	Of:     known,
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.MySQL) {
 			checkServer(p, c)
 		}
-		for _, c := range p.named(harbor.AdminServer) {
-			checkDatabase(p, c)
+		for _, h := range p.harbors() {
+			checkDatabase(p, h)
+			checkOwn(p, h, h.DatabaseServer, toDatabase)
 		}
 	},
 }
@@ -44,102 +41,90 @@ func checkServer(p *pass, c *part) {
 	}
 }
 
-func checkDatabase(p *pass, c *part) {
-	env := c.env
-	if kind, ok := env.Get("DATABASE_TYPE"); ok && kind.Known && kind.Text != "" && kind.Text != "mysql" {
-		return
-	}
-	if slices.Contains(env.Names(), "POSTGRESQL_HOST") {
-		return // Harbor 1.6
-	}
-	for _, use := range c.Harbor.Database {
-		if use.Of == c.Name() {
-			checkConnection(p, c, use.Field, use.Places[0].Variable)
+// checkDatabase looks at what the parts of a Harbor are told of the database.
+func checkDatabase(p *pass, h *harbor.Harbor) {
+	other := map[*part]bool{} // told of another kind of database
+	first := map[harbor.DatabaseField]told{}
+	for _, use := range h.Database {
+		for _, c := range p.named(use.Of) {
+			if c.Harbor != h || other[c] {
+				continue
+			}
+			t := told{c, c.Read(c.env, use.Setting)}
+			switch {
+			case use.Field == harbor.DatabaseKind:
+				other[c] = t.Known && t.Text != "" && t.Text != h.DatabaseServer
+			case checkConnection(p, t, use) && alike[use.Field] != "":
+				if one, known := first[use.Field]; known {
+					checkAlike(p, one, t, use.Field)
+				} else {
+					first[use.Field] = t
+				}
+			}
 		}
 	}
 }
 
-// checkConnection looks at one setting of the connection.
-func checkConnection(p *pass, c *part, field harbor.DatabaseField, name string) {
-	v, ok := c.env.Get(name)
-	at := c.WhereSet(v, name)
+// told is what a part is told of the database.
+type told struct {
+	*part
+	harbor.Effective
+}
+
+// checkConnection looks at one setting of the connection. It is true where the value
+// is known and can be one.
+func checkConnection(p *pass, t told, use harbor.DatabaseUse) bool {
+	v, at, name := t.Value, t.At, use.Places[0].Variable
 	switch {
-	case field == harbor.DatabasePassword:
+	case use.Field == harbor.DatabasePassword:
 		if lineBreak(v) {
 			p.error(at.Object, at.Path, "%s holds a line break: the database refuses it", name)
 		}
-	case v.Broken, field == harbor.DatabaseReset:
-	case !ok || v.Text == "":
-		p.error(at.Object, at.Path, "%s is not set: the adminserver does not find its database", name).add(toDatabase)
-	case field == harbor.DatabasePort && v.Known && !isPort(v.Text):
-		p.error(at.Object, at.Path, "%s is not a port: the adminserver does not start", name).add(toDatabase).is(shown(v))
-	case field == harbor.DatabaseHost && v.Known:
-		checkHost(p, c, v, at)
+		return false
+	case v.Broken, use.Field == harbor.DatabaseReset, use.Field == harbor.DatabaseMaxOpen, !v.Known && v.Text != "":
+		return false
+	case v.Text == "":
+		if t.part.Setting(t.env, name).Text == "" && use.Field != harbor.DatabaseSSLMode {
+			p.database(t, "%s is not set: the %s does not find its database", name, t.part.Name())
+		}
+		return false
+	case use.Field == harbor.DatabasePort && !isPort(v.Text):
+		p.database(t, "%s is not a port: the %s does not start", name, t.part.Name()).is(shown(v))
+		return false
+	case use.Field == harbor.DatabaseHost && (v.Text == "localhost" || isLoopback(v.Text)):
+		p.database(t, "points each pod at itself, where there is no database").is(shown(v))
+		return false
 	}
+	return true
 }
 
-func checkHost(p *pass, c *part, v kube.Value, at harbor.Location) {
-	if v.Text == "localhost" || isLoopback(v.Text) {
-		p.error(at.Object, at.Path, "points each pod at itself, where there is no database").add(toDatabase).is(shown(v))
-		return
+// database reports a connection that leads to nothing, or elsewhere than others do.
+func (p *pass) database(t told, format string, args ...any) *finding {
+	return p.error(t.At.Object, t.At.Path, format, args...).add(toDatabase)
+}
+
+// alike are the fields that all parts have to be told alike, and what they are
+// called.
+var alike = map[harbor.DatabaseField]string{
+	harbor.DatabaseHost: "host", harbor.DatabasePort: "port", harbor.DatabaseName: "database", harbor.DatabaseSSLMode: "encryption",
+}
+
+// checkAlike holds what two parts are told against each other.
+func checkAlike(p *pass, one, t told, field harbor.DatabaseField) {
+	same := one.Text == t.Text
+	if field == harbor.DatabaseHost {
+		same = p.address(one.part, one.Text) == p.address(t.part, t.Text)
 	}
-	servers := p.beside(c, harbor.MySQL)
-	service := p.service(c.GetNamespace(), v.Text)
-	i := slices.IndexFunc(servers, func(s *part) bool {
-		return service != nil && s.Behind(service)
-	})
 	switch {
-	case i >= 0 && servers[i].ByUse && (!p.replicas(servers[i]).single() || !isPlain(servers[i])):
-		// It is not one server, or may not be: L19 looks at it.
-	case i >= 0:
-		reportInside(p, c, servers[i], v, at)
-	case len(servers) > 0 && (service != nil || !isHere(v.Text)):
-		reportLeftover(p, servers, shown(v))
+	case same, field == harbor.DatabaseHost && (p.nowhere(one.part, one.Text) || p.nowhere(t.part, t.Text)): // L17 says so
+	case field == harbor.DatabaseSSLMode:
+		p.warn(t.At.Object, t.At.Path, "encrypts the connection to the database otherwise than %s, which has %s: the server may refuse one of them, "+
+			"or the password is sent in the clear", krm.Name(one.part.RNode), shown(one.Value)).is(shown(t.Value)).add(toDatabase)
+	case t.part.Name() == harbor.Exporter:
+		p.warn(t.At.Object, t.At.Path, "is another %s of the database than %s has, %s: its figures are of another Harbor, or it does not start",
+			alike[field], krm.Name(one.part.RNode), shown(one.Value)).is(shown(t.Value)).add(toDatabase)
+	default:
+		p.database(t, "is another %s of the database than %s has, %s: what one stores the other does not find",
+			alike[field], krm.Name(one.part.RNode), shown(one.Value)).is(shown(t.Value))
 	}
-}
-
-// reportInside reports that the database is the one of the manifests: an error where
-// the rest is highly available.
-func reportInside(p *pass, c *part, server *part, v kube.Value, at harbor.Location) {
-	say, because := p.warn, ""
-	for _, other := range p.parts {
-		if other.Harbor == c.Harbor && other.scale.several() {
-			say, because = p.error, ", however many replicas the "+other.Name()+" has"
-			break
-		}
-	}
-	say(at.Object, at.Path,
-		"leads to %s, one server on one node: Harbor goes down with it%s", krm.Name(server.RNode), because).add(toDatabase).is(shown(v))
-}
-
-// reportLeftover reports what remains of a database that is no longer used.
-func reportLeftover(p *pass, servers []*part, host string) {
-	for _, s := range servers {
-		var names []string
-		for _, obj := range append(s.services, claimsOf(p, s)...) {
-			names = append(names, krm.Name(obj))
-		}
-		with := ""
-		if len(names) > 0 {
-			with = " with " + strings.Join(names, " and ")
-		}
-		p.warn(s.RNode, nil, "is a database that nobody uses any more%s: the adminserver has %s", with, host).add(toDatabase)
-	}
-}
-
-func claimsOf(p *pass, c *part) []*yaml.RNode {
-	var all []*yaml.RNode
-	for _, u := range p.claims {
-		if u.claim != nil && len(u.users) == 1 && u.users[0] == c {
-			all = append(all, u.claim)
-		}
-	}
-	return all
-}
-
-// isHere says whether a host can be nothing but a Service in the namespace of the
-// pod.
-func isHere(host string) bool {
-	_, namespace, _, ok := kube.ServiceName(host)
-	return ok && namespace == ""
 }

@@ -67,7 +67,20 @@ func checkCall(p *pass, c *part, a harbor.Address) {
 		checkMissing(p, c, a, targets, name)
 	case s != nil && !store && krm.Lookup(s, "spec", "selector") != nil: // no ExternalName, no endpoints by hand
 		checkSelected(p, c, a, targets, s)
+	case s != nil && store && krm.Lookup(s, "spec", "selector") != nil && !p.behind(s):
+		checkEmpty(p, c, a, targets, s)
 	}
+}
+
+// checkEmpty reports the Service of a store that no pods are behind: an error where
+// others of Harbor use another store, else a warning, since an operator may make them.
+func checkEmpty(p *pass, c *part, a harbor.Address, targets []*part, s *yaml.RNode) {
+	if others := p.otherAddresses(c, a, targets); len(others) > 0 {
+		p.error(a.Object, a.Path, "calls %s, but Service %s leads to no pod among the resources: the %s is reached by %s",
+			a.Text, s.GetName(), a.To[0], strings.Join(others, ", "))
+		return
+	}
+	p.warn(a.Object, a.Path, "calls %s, but Service %s leads to no pod among the resources", a.Text, s.GetName())
 }
 
 // isNeeded says whether there is no Harbor like c's without the part.

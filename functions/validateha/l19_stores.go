@@ -56,8 +56,11 @@ func checkStores(p *pass, c *part) {
 	f := say(s.obj, s.path,
 		"the %s has %s, and nothing shows that they replicate: each is a store of its own, and Service %s spreads requests over them",
 		c.Name(), s.word, c.services[0].GetName())
-	if c.Generation() == harbor.V1 {
-		f.add(map[string]string{harbor.MySQL: toDatabase, harbor.RedisServer: toRedis}[c.Name()])
+	switch {
+	case c.Name() == harbor.RedisServer && len(c.Harbor.Redis) > 0:
+		f.add(toRedis)
+	case c.Name() == c.Harbor.DatabaseServer:
+		f.add(toDatabase)
 	}
 }
 
@@ -91,7 +94,7 @@ func words(node *yaml.Node) string {
 		if n.Kind == yaml.MappingNode {
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				switch n.Content[i].Value {
-				case "replicas", "status", "managedFields", "kubectl.kubernetes.io/last-applied-configuration",
+				case "kind", "replicas", "status", "managedFields", "kubectl.kubernetes.io/last-applied-configuration",
 					"affinity", "nodeSelector", "tolerations", "topologySpreadConstraints", "selector", "storageClassName":
 				default:
 					all = append(all, n.Content[i].Value)

@@ -15,7 +15,7 @@ import (
 )
 
 // mutations2 are the mistakes in a Harbor 2.x.
-var mutations2 = slices.Concat(generalMutations2, storageMutations2, workloadMutations2, endpointMutations2, registryMutations2)
+var mutations2 = slices.Concat(generalMutations2, storageMutations2, workloadMutations2, endpointMutations2, registryMutations2, serversMutations2)
 
 // generalMutations2 are those that rules for every Harbor find.
 var generalMutations2 = []mutation{
@@ -62,6 +62,7 @@ func clean2(t testing.TB, text string) string {
 			"  selector:\n    matchLabels:\n      app.kubernetes.io/component: %s\n---\n", obj.GetName(), component)
 	}
 	m.add(budgets)
+	set("ConfigMap", "harbor-core", "redis", "data", "QUOTA_UPDATE_PROVIDER")(m)
 	m.items = append(m.items, secretObjects2(t)...)
 	return m.text()
 }

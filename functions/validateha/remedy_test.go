@@ -91,6 +91,8 @@ var byHand = map[string]string{
 	"token that Harbor does not know":               "only its owner knows the Secret that it belongs in, and whether it is one",
 	"password in the URL of a proxy":                "only its owner knows the Secret that it belongs in",
 	"password of a proxy in config.yml":             "only its owner knows the Secret that it belongs in, and whether it is one",
+	"password of a Secret with a line break":        "nobody but its owner can change what a Secret holds",
+	"password that a URL reads otherwise":           "nobody but its owner can change what a Secret holds",
 	"placeholder in a Secret":                       "nobody but its owner knows what belongs there; krmfn secrets makes values",
 	"Secret of the driver renamed by kustomize":     "the name in the config has to follow",
 	"no probe":                 "what a part answers, its manifests say",
@@ -176,6 +178,8 @@ func withSections(t *testing.T, overlay string, found framework.Results) string 
 			write(value, "spec", "jobLogs")
 		case field == "objectStorage.redirect":
 			write("{driver: s3, parameters: {region: default, bucket: harbor}, redirect: false}", "spec", "objectStorage")
+		case strings.HasPrefix(field, "redis.databases."):
+			write(value, "spec", "redis", "databases", strings.TrimPrefix(field, "redis.databases."))
 		case field == "replicas.jobservice":
 			write(value, "spec", "replicas", "jobservice")
 		case field == "database.reset":

@@ -59,6 +59,7 @@ var Rules = []Rule{
 	services,
 	allParts,
 	oneStore,
+	oneRedis, lastingRedis, databaseLoad,
 	needs,
 	readableJobLogs, reachableStorage,
 }

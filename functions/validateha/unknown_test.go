@@ -237,7 +237,11 @@ spec:
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: h-core}
-data: {EXT_ENDPOINT: "http://hub.example.com:30002"}
+data:
+  EXT_ENDPOINT: http://hub.example.com:30002
+  POSTGRESQL_HOST: postgres.example.com
+  _REDIS_URL_CORE: redis://redis.example.com:6379/0
+  _REDIS_URL_REG: redis://redis.example.com:6379/2
 ---
 apiVersion: v1
 kind: Secret

@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 		{`ignore: {L06: " "}`, `spec.ignore.L06: gives no reason, want a sentence on why the rule does not matter here`},
 		{`ignore: {L06: }`, `spec.ignore.L06: is missing`},
 		{`ignore: {L66: because}`, `spec.ignore.L66: is not a rule, did you mean L06?`},
-		{`ignore: {N01: because}`, `spec.ignore.N01: is not a rule, did you mean L01?`},
+		{`ignore: {M01: because}`, `spec.ignore.M01: is not a rule, did you mean L01?`},
 		{`ignore: [L06]`, `spec.ignore: is a list, want a mapping`},
 		{`warningsAsErrors: maybe`, `spec.warningsAsErrors: "maybe" is a string, want true or false`},
 	} {

@@ -3,6 +3,7 @@ package harbor
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"krmfn.dev/harbor/internal/kube"
@@ -20,6 +21,8 @@ type Address struct {
 	Secret bool
 	// Asked is as in Call.
 	Asked bool
+	// Sentinel says that somebody else is asked there where the server is.
+	Sentinel bool
 	// Location is where it can be changed.
 	Location
 }
@@ -47,7 +50,7 @@ func newAddress(text string, to []string, at Location) (Address, bool) {
 }
 
 // Addresses are those by which the component calls other parts: what its variables
-// say, else what is in the program.
+// say, else what is in the program, and where its databases are.
 func (c Component) Addresses(env kube.Environment) []Address {
 	var all []Address
 	for _, call := range c.Harbor.Calls {
@@ -55,6 +58,37 @@ func (c Component) Addresses(env kube.Environment) []Address {
 			continue
 		}
 		if a, ok := call.address(c, env); ok {
+			all = append(all, a)
+		}
+	}
+	return append(all, c.stores(env)...)
+}
+
+// stores says whether the part uses a database or Redis.
+func (l layout) stores(part string) bool {
+	return slices.ContainsFunc(l.Redis, func(use RedisUse) bool { return use.Of == part }) ||
+		slices.ContainsFunc(l.Database, func(use DatabaseUse) bool { return use.Of == part })
+}
+
+// stores are the addresses of the databases and Redis servers that the component uses,
+// without user and password.
+func (c Component) stores(env kube.Environment) []Address {
+	var all []Address
+	for _, p := range c.RedisPlaces(env) {
+		for _, text := range p.Redis.Addresses {
+			if a, ok := newAddress(text, []string{RedisServer}, p.Read.At); ok && !p.Unseen {
+				a.Secret, a.Sentinel = p.Hidden(), p.Redis.Master != ""
+				all = append(all, a)
+			}
+		}
+	}
+	for _, use := range c.Harbor.Database {
+		if use.Of != c.Name() || use.Field != DatabaseHost {
+			continue
+		}
+		v := c.Read(env, use.Setting)
+		if a, ok := newAddress(v.Text, []string{c.Harbor.DatabaseServer}, v.At); ok {
+			a.Secret = v.Source.Kind == "Secret"
 			all = append(all, a)
 		}
 	}

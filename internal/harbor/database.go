@@ -112,17 +112,29 @@ func (h *Harbor) setDatabase(c Component, connection Connection) error {
 	return c.warnLiteral(h.list, password.Places[0].Variable)
 }
 
-// reserved are the connections that PostgreSQL keeps for itself
-// (superuser_reserved_connections).
-const reserved = 3
+// ReservedConnections are those that PostgreSQL keeps for itself
+// (superuser_reserved_connections), DefaultConnections what it allows as it comes.
+const (
+	ReservedConnections = 3
+	DefaultConnections  = 100
+)
 
-// WarnConnections holds the connections that all pods may open against the number
-// that the server allows: once they are used up, requests fail and no further core
-// starts. A pod may open 900 in Harbor's own manifests.
-func (h *Harbor) WarnConnections(allowed int) {
-	total := 0
-	var parts []string
-	var at Location
+// Budget is the number of connections to the database that all pods together may
+// open.
+type Budget struct {
+	Total int
+	Parts []string // 3 x 900 of the core
+	Location
+}
+
+// Exceeds says whether a server that allows so many connections runs out of them: then
+// requests fail, and no further core starts (seen with Harbor 2.15.1).
+func (b Budget) Exceeds(allowed int) bool { return b.Total > allowed-ReservedConnections }
+
+// Budget adds up what each pod may open, 900 in Harbor's own manifests, given the
+// number of pods of each component.
+func (h *Harbor) Budget(pods func(Component) int) Budget {
+	var b Budget
 	for _, use := range h.Database {
 		if use.Field != DatabaseMaxOpen {
 			continue
@@ -130,20 +142,47 @@ func (h *Harbor) WarnConnections(allowed int) {
 		for _, c := range h.Of(use.Of) {
 			v := h.get(c, use.Setting)
 			each, err := strconv.Atoi(v.Text)
-			pods := c.Replicas()
-			if err != nil || pods == 0 {
+			n := pods(c)
+			if err != nil || each <= 0 || n == 0 {
 				continue
 			}
-			if total += each * pods; at.Object == nil {
-				at = v.At
+			if b.Total += each * n; b.Object == nil {
+				b.Location = v.At
 			}
-			parts = append(parts, fmt.Sprintf("%d x %d of the %s", pods, each, c.Name()))
+			b.Parts = append(b.Parts, fmt.Sprintf("%d x %d of the %s", n, each, c.Name()))
 		}
 	}
-	if total > allowed-reserved {
-		krm.Warn(h.list, at.Object, at.Path,
+	return b
+}
+
+// WarnConnections holds the connections that all pods may open against the number
+// that the server allows.
+func (h *Harbor) WarnConnections(allowed int) {
+	if b := h.Budget(Component.Replicas); b.Exceeds(allowed) {
+		krm.Warn(h.list, b.Object, b.Path,
 			"lets the pods open %d connections (%s), and the server allows %d, %d of them reserved: requests fail once they are used up, "+
 				"and no further core starts; set maxOpenConnections, or serverConnections to what the server allows (max_connections of PostgreSQL)",
-			total, strings.Join(parts, ", "), allowed, reserved)
+			b.Total, strings.Join(b.Parts, ", "), allowed, ReservedConnections)
 	}
 }
+
+// Connections is the number of connections that a database inside of the manifests
+// allows, false where it is not Harbor's own.
+func (h *Harbor) Connections(c Component) (int, bool) {
+	if c.Name() != h.DatabaseServer || c.ByUse || h.DatabaseAllows == 0 {
+		return 0, false
+	}
+	v := h.get(c, h.DatabaseLimit)
+	if !v.Set {
+		return h.DatabaseAllows, true
+	}
+	n, err := strconv.Atoi(v.Text)
+	return n, err == nil && n > 0
+}
+
+// QuotaProvider is the variable that says where the core counts what projects hold, db
+// or redis, which Harbor knows since QuotaProviderSince (harbor#18871).
+const QuotaProvider = "QUOTA_UPDATE_PROVIDER"
+
+// QuotaProviderSince is the first release that has QuotaProvider.
+var QuotaProviderSince = Release{2, 9}

@@ -28,6 +28,8 @@ func (c Component) WhereSet(v kube.Value, variable string) Location {
 		return Location{v.Source.Object, kube.KeyPath(v.Source.Object, v.Source.Key)}
 	case v.Source.Path != nil:
 		return Location{c.RNode, v.Source.Path}
+	case v.Entry != nil:
+		return Location{c.RNode, v.Entry}
 	}
 	if at, ok := c.Env(variable); ok {
 		return Location{c.RNode, at}

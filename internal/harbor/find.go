@@ -208,20 +208,36 @@ func generationOf(group []pod) layout {
 func (h *Harbor) byUse(pods []pod) {
 	for _, call := range h.Calls {
 		for _, c := range h.Of(call.Of) {
-			if part := h.partNamed(call.To[0]); !part.Stateful && len(h.Of(part.Name)) > 0 {
+			if len(h.Of(call.To[0])) > 0 {
 				continue
 			}
-			address, _ := call.address(c, c.Environment(h.list))
-			service := kube.ServiceOf(h.list, c.GetNamespace(), address.Host)
-			for _, p := range pods {
-				if service == nil || !p.Behind(service) || len(p.containers) == 0 {
-					continue
-				}
-				serving := p.serving(service, address.Port)
-				if part := h.partNamed(call.To[0]); h.free(part, p, serving) {
-					h.add(Component{Container: serving, part: part, ByUse: true})
-				}
+			if a, ok := call.address(c, c.Environment(h.list)); ok {
+				h.answering(pods, c, a)
 			}
+		}
+	}
+	for _, c := range h.Components {
+		if !h.stores(c.Name()) {
+			continue
+		}
+		for _, a := range c.stores(c.Environment(h.list)) {
+			if !a.Sentinel {
+				h.answering(pods, c, a)
+			}
+		}
+	}
+}
+
+// answering adds the workloads behind the address by which a component calls them.
+func (h *Harbor) answering(pods []pod, c Component, a Address) {
+	service := kube.ServiceOf(h.list, c.GetNamespace(), a.Host)
+	for _, p := range pods {
+		if service == nil || !p.Behind(service) || len(p.containers) == 0 {
+			continue
+		}
+		serving := p.serving(service, a.Port)
+		if part := h.partNamed(a.To[0]); h.free(part, p, serving) {
+			h.add(Component{Container: serving, part: part, ByUse: true})
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package harbor
 
-import "krmfn.dev/harbor/internal/krm"
+import (
+	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
+)
 
 // layout is all that is known of one generation of Harbor, as data: which parts
 // it has, and where each keeps what. Functions write through these tables, and
@@ -38,9 +41,12 @@ type layout struct {
 	// DatabaseServer is the part that is the database, where it is inside of the
 	// manifests.
 	DatabaseServer string
-	// DatabasePort is the port of such a database.
-	DatabasePort int
-	Secrets      []SecretUse
+	// DatabasePort is the port of such a database, and DatabaseLimit the setting with
+	// the number of connections that Harbor's own allows, DatabaseAllows without it.
+	DatabasePort   int
+	DatabaseLimit  Setting
+	DatabaseAllows int
+	Secrets        []SecretUse
 	// JobLogs is where the logs of jobs go, nil where a variable names a folder.
 	JobLogs *JobLogUse
 	// ObjectStorage is who is told where the images are, nil where nobody has looked.
@@ -119,14 +125,23 @@ type RedisUse struct {
 	// Encode writes the server; it gets what stands there now. It is false where
 	// nothing is to stand there.
 	Encode func(r Redis, before string) (string, bool)
+	// Decode reads what stands there, as far as it can be seen, and says why Harbor
+	// cannot.
+	Decode func(p *RedisPlace, v kube.Value) error
 	// Password is the variable that gets the password from a Secret.
 	Password string
 	// Host says that the value names the host, Numbered that it names the number of
 	// the database.
 	Host     bool
 	Numbered bool
-	// Optional says that a Harbor may not have it: then it is left out.
+	// Optional says that a Harbor may not have it: then it is left out. Without says
+	// what happens where one that is not optional is missing.
 	Optional bool
+	Without  string
+	// Since is the release that reads it first, Before what the part does up to then,
+	// and Option the setting of inject-redis that needs it.
+	Since          Release
+	Before, Option string
 }
 
 // DatabaseField is what one setting says of a database.
@@ -140,6 +155,7 @@ const (
 	DatabaseName     DatabaseField = "database"
 	DatabasePassword DatabaseField = "password"
 	DatabaseReset    DatabaseField = "reset" // see Connection
+	DatabaseKind     DatabaseField = "kind"  // the name of the part that is the database
 	DatabaseSSLMode  DatabaseField = "sslMode"
 	DatabaseMaxOpen  DatabaseField = "maxOpen"
 )

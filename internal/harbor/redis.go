@@ -190,19 +190,14 @@ func RedisPurposes() []string {
 	return slices.Compact(all)
 }
 
-// CheckRedis refuses what this release of Harbor cannot do: its registry logs in as
-// the default user up to 2.14, and speaks no TLS up to 2.12 (make/photon/prepare/
-// templates/registry/config.yml.jinja of the releases).
-func (h *Harbor) CheckRedis(username, tls bool) error {
-	lacks := func(since Release) bool { return h.Generation == V2 && h.Release.Known() && !h.Release.AtLeast(since) }
-	switch named, encrypted := (Release{2, 15}), (Release{2, 13}); {
-	case username && lacks(named):
-		return krm.FieldErrorf("username",
-			"the registry of Harbor %s logs in to Redis as the default user and takes no user name before Harbor %s: "+
-				"leave it out, or upgrade Harbor first", h.Release, named)
-	case tls && lacks(encrypted):
-		return krm.FieldErrorf("tls", "the registry of Harbor %s speaks no TLS to Redis before Harbor %s: leave it out, or upgrade Harbor first",
-			h.Release, encrypted)
+// CheckRedis refuses a server of which this release of Harbor cannot be told all.
+func (h *Harbor) CheckRedis(r Redis) error {
+	for _, use := range h.Redis {
+		_, needed := use.Encode(r, "")
+		if needed && h.Release.Known() && !h.Release.AtLeast(use.Since) {
+			return krm.FieldErrorf(use.Option, "the %s of Harbor %s %s before Harbor %s: leave it out, or upgrade Harbor first",
+				use.Of, h.Release, use.Before, use.Since)
+		}
 	}
 	return nil
 }

@@ -266,6 +266,16 @@ func (r RegistryConfig) Drivers() ([]string, bool) {
 	return slices.Sorted(maps.Keys(found)), len(found) > 0 || !open
 }
 
+// CachesInRedis says whether the registry is known to keep its cache of blobs in Redis
+// (docs/configuration.md of distribution; layerinfo is the old name).
+func (r RegistryConfig) CachesInRedis() bool {
+	cache := r.Get("storage", "cache", "blobdescriptor").Text
+	if cache == "" {
+		cache = r.Get("storage", "cache", "layerinfo").Text
+	}
+	return cache == "redis"
+}
+
 // images is where the filesystem driver keeps what it stores (distribution v2.6.2
 // registry/storage/driver/filesystem), and the folder of it that all images are in
 // (registry/storage/paths.go).

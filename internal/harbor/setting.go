@@ -68,6 +68,8 @@ type Effective struct {
 	kube.Value
 	// Set says whether any place has it; else the program takes its default.
 	Set bool
+	// Place is the one that has it, else the strongest.
+	Place Place
 	// At is where it can be changed.
 	At Location
 }
@@ -82,22 +84,63 @@ func (h *Harbor) Get(s Setting) []Effective {
 	return all
 }
 
-func (h *Harbor) get(c Component, s Setting) Effective {
-	env := c.Environment(h.list)
+func (h *Harbor) get(c Component, s Setting) Effective { return c.Read(c.Environment(h.list), s) }
+
+// Read returns what the component, which has that environment, reads of the setting.
+func (c Component) Read(env kube.Environment, s Setting) Effective {
+	e := Effective{Component: c, Value: kube.Value{Known: true}}
+	if len(s.Places) > 0 {
+		e.Place = s.Places[0]
+	}
 	for _, p := range s.Places {
-		if v, ok := env.Get(p.Variable); ok && p.Variable != "" {
-			return Effective{Component: c, Value: v, Set: true, At: c.WhereSet(v, p.Variable)}
-		}
-		if p.Field == nil {
+		if p.Field != nil {
+			if v, at, ok := c.Harbor.field(c, p); ok {
+				return Effective{Component: c, Value: v, Set: !v.Maybe, At: at, Place: p}
+			}
 			continue
 		}
-		config, embedded, err := h.yaml(c, p)
-		if err == nil && embedded.Lookup(p.Field...) != nil {
-			return Effective{Component: c, Value: kube.Value{Text: embedded.Text(p.Field...), Known: true}, Set: true,
-				At: Location{config.ConfigMap, krm.Path{"data", config.Key}}}
+		v, ok := env.Get(p.Variable)
+		switch {
+		case !ok:
+		case v.Known && v.Text == "": // no program of Harbor tells it from none
+			if e.At.Object == nil {
+				e.At = c.WhereSet(v, p.Variable)
+			}
+		case v.Maybe: // what stands elsewhere is likelier
+			e.Value, e.At, e.Place = v, c.WhereSet(v, p.Variable), p
+		default:
+			return Effective{Component: c, Value: v, Set: true, At: c.WhereSet(v, p.Variable), Place: p}
 		}
 	}
-	return Effective{Component: c, Value: kube.Value{Known: true}, At: c.WhereSet(kube.Value{}, "")}
+	if e.At.Object == nil {
+		e.At = c.WhereSet(kube.Value{}, "")
+	}
+	return e
+}
+
+// field reads a field of a YAML file. Where the list does not show the file, it may be
+// set.
+func (h *Harbor) field(c Component, p Place) (kube.Value, Location, bool) {
+	config, embedded, err := h.yaml(c, p)
+	if err == nil {
+		return kube.Value{Text: embedded.Text(p.Field...), Known: true}, Location{config.ConfigMap, krm.Path{"data", config.Key}},
+			embedded.Lookup(p.Field...) != nil
+	}
+	i := slices.IndexFunc(h.Files, func(f File) bool { return f.Of == c.Name() && f.Name == p.File })
+	if i < 0 {
+		return kube.Value{}, Location{}, false
+	}
+	v := c.At(h.list, h.Files[i].Path)
+	if v.State == kube.Absent {
+		return kube.Value{}, Location{}, false
+	}
+	text := yaml.NewRNode(krm.Map("text", v.Value.Text))
+	if embedded, err = krm.Embed(text, "text"); err != nil || !v.Value.Known {
+		return kube.Value{Text: kube.Hidden, Maybe: true, Unseen: v.Value.Unseen, Secret: v.Value.Secret, Source: v.Value.Source},
+			c.WhereSet(v.Value, ""), true
+	}
+	v.Value.Text = embedded.Text(p.Field...)
+	return v.Value, c.WhereSet(v.Value, ""), embedded.Lookup(p.Field...) != nil
 }
 
 // yaml reads the YAML file that a place is in.
@@ -144,9 +187,28 @@ func (h *Harbor) set(c Component, s Setting, v Value) error {
 		default:
 			continue
 		}
-		return h.remove(c, Setting{s.Of, s.Places[i+1:], s.Secret})
+		return h.removeWeaker(c, s, i)
 	}
 	return fmt.Errorf("%s: no place that the %s reads can hold this value", krm.Name(c.RNode), s.Of)
+}
+
+// removeWeaker takes a setting out of the places that are weaker than the one of that
+// index, but for a file in which another component of the part reads it.
+func (h *Harbor) removeWeaker(c Component, s Setting, i int) error {
+	for _, p := range s.Places[i+1:] {
+		config, _, err := h.yaml(c, p)
+		shared := p.Field != nil && err == nil && slices.ContainsFunc(h.Of(s.Of), func(other Component) bool {
+			theirs, _, err := h.yaml(other, p)
+			return !other.same(c.Container) && err == nil && theirs.ConfigMap == config.ConfigMap && h.get(other, s).Place.String() == p.String()
+		})
+		if shared {
+			continue
+		}
+		if err := h.remove(c, Setting{s.Of, []Place{p}, s.Secret}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove takes a setting out of every place.

@@ -25,12 +25,10 @@ var v1 = layout{
 		{Setting: of(AdminServer, Variable("TOKEN_SERVICE_URL")), To: []string{UI, Nginx}},
 		{Setting: of(AdminServer, Variable("UI_URL")), To: []string{UI, Nginx}},
 		{Setting: of(AdminServer, Variable("JOBSERVICE_URL")), To: []string{JobService}},
-		{Setting: of(AdminServer, Variable("MYSQL_HOST")), To: []string{MySQL}},
 		{Setting: of(UI, adminServerURL...), Default: "http://adminserver", To: []string{AdminServer}},
 		{Setting: of(JobService, adminServerURL...), Default: "http://adminserver", To: []string{AdminServer}},
 		{Setting: of(UI), Default: "http://jobservice", DefaultUntil: Release{1, 2}, To: []string{JobService}},
 		{Setting: of(JobService), Default: "http://ui", DefaultUntil: Release{1, 2}, To: []string{UI, Nginx}},
-		{Setting: secret(UI, Variable(RedisURL)), To: []string{RedisServer}},
 	},
 	Proxied: map[string][]string{"/": {UI, Registry}, "/v2/": {UI, Registry}, "/service/": {UI, Registry}, "/api/": {UI, Registry}, "/c/": {UI, Registry}},
 	Listens: []Listen{
@@ -56,7 +54,7 @@ var v1 = layout{
 		JobService:  {LogDir: "/var/log/jobs"},
 	},
 	Redis: []RedisUse{
-		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Password: RedisPassword, Host: true},
+		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Decode: readCommas, Password: RedisPassword, Host: true},
 	},
 	Storage: []StorageUse{
 		images,
@@ -66,6 +64,7 @@ var v1 = layout{
 	DatabaseServer: MySQL,
 	DatabasePort:   3306,
 	Database: []DatabaseUse{
+		{of(AdminServer, Variable("DATABASE_TYPE")), DatabaseKind},
 		{of(AdminServer, Variable("MYSQL_HOST")), DatabaseHost},
 		{of(AdminServer, Variable("MYSQL_PORT")), DatabasePort},
 		{of(AdminServer, Variable("MYSQL_USR")), DatabaseUser},

@@ -87,6 +87,14 @@ var v2 = layout{
 	Protocols:      "TLSv1.2 TLSv1.3",
 	DatabaseServer: Database,
 	DatabasePort:   5432,
+	// src/lib/config/metadata/metadatalist.go
+	Defaults: map[string]map[string]string{
+		Core: {"POSTGRESQL_HOST": "postgresql", "POSTGRESQL_PORT": "5432", "POSTGRESQL_USERNAME": "postgres", "POSTGRESQL_DATABASE": "registry",
+			"POSTGRESQL_SSLMODE": "disable", QuotaProvider: "db"},
+	},
+	// make/photon/db/docker-entrypoint.sh
+	DatabaseLimit:  of(Database, Variable("POSTGRES_MAX_CONNECTIONS")),
+	DatabaseAllows: 1024,
 	Database: []DatabaseUse{
 		{of(Core, Variable("POSTGRESQL_HOST")), DatabaseHost},
 		{of(Core, Variable("POSTGRESQL_PORT")), DatabasePort},
@@ -126,23 +134,29 @@ var v2 = layout{
 	ObjectStorage: &ObjectStorageUse{Of: []string{Registry, RegistryCtl}, Provider: of(Core, Variable(storageProvider))},
 	JobLogs:       &JobLogUse{Of: JobService, Jobs: Field("config.yml", "job_loggers"), Own: Field("config.yml", "loggers"), Folder: "/var/log/jobs"},
 	Redis: slices.Concat(
-		urls("core", 0, false, secret(Core, Variable("_REDIS_URL_CORE"))),
-		urls("registry", 2, false, secret(Core, Variable("_REDIS_URL_REG"))),
+		// src/core/main.go, src/server/v2.0/handler/gc.go
+		without("the core does not start, or keeps sessions in the memory of each pod", urls("core", 0, false, secret(Core, Variable("_REDIS_URL_CORE")))),
+		without("no garbage collection clears the registry's cache", urls("registry", 2, false, secret(Core, Variable("_REDIS_URL_REG")))),
 		urls("harbor", 6, true, secret(Core, Variable("_REDIS_URL_HARBOR"))),
 		urls("cache", 7, true, secret(Core, Variable("_REDIS_URL_CACHE_LAYER")), secret(JobService, Variable("_REDIS_URL_CACHE_LAYER"))),
 		urls("core", 0, true, secret(JobService, Variable("_REDIS_URL_CORE"))),
-		urls("jobservice", 1, false, secret(JobService,
-			Variable("JOB_SERVICE_POOL_REDIS_URL"), Field("config.yml", "worker_pool", "redis_pool", "redis_url"))),
+		without("the jobservice does not start", urls("jobservice", 1, false, secret(JobService,
+			Variable("JOB_SERVICE_POOL_REDIS_URL"), Field("config.yml", "worker_pool", "redis_pool", "redis_url")))),
 		urls("jobservice", 1, true, secret(Exporter, Variable("HARBOR_REDIS_URL"))),
 		urls("trivy", 5, true, secret(Trivy, Variable("SCANNER_REDIS_URL")), secret(Trivy, Variable("SCANNER_STORE_REDIS_URL")),
 			secret(Trivy, Variable("SCANNER_JOB_QUEUE_REDIS_URL"))),
 		[]RedisUse{
-			{Setting: redisOfRegistry("ADDR", "addr", ""), Purpose: "registry", Encode: Redis.addresses, Host: true},
-			{Setting: redisOfRegistry("SENTINELMASTERSET", "sentinelMasterSet", ""), Purpose: "registry", Encode: Redis.masterSet},
-			{Setting: redisOfRegistry("DB", "db", yaml.NodeTagInt), Purpose: "registry", Database: 2, Numbered: true, Encode: Redis.number},
-			{Setting: redisOfRegistry("USERNAME", "username", ""), Purpose: "registry", Encode: Redis.user},
-			{Setting: redisOfRegistry("ENABLETLS", "enableTLS", yaml.NodeTagBool), Purpose: "registry", Encode: Redis.enableTLS},
-			{Setting: secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...), Purpose: "registry", Encode: Redis.password},
+			{Setting: redisOfRegistry("ADDR", "addr", ""), Purpose: "registry", Encode: Redis.addresses, Decode: readAddresses, Host: true},
+			{Setting: redisOfRegistry("SENTINELMASTERSET", "sentinelMasterSet", ""), Purpose: "registry", Encode: Redis.masterSet, Decode: readMasterSet},
+			{Setting: redisOfRegistry("DB", "db", yaml.NodeTagInt), Purpose: "registry", Database: 2, Numbered: true,
+				Encode: Redis.number, Decode: readNumber},
+			// make/photon/prepare/templates/registry/config.yml.jinja of the releases
+			{Setting: redisOfRegistry("USERNAME", "username", ""), Purpose: "registry", Encode: Redis.user, Decode: readUsername,
+				Since: Release{2, 15}, Before: "logs in to Redis as the default user and takes no user name", Option: "username"},
+			{Setting: redisOfRegistry("ENABLETLS", "enableTLS", yaml.NodeTagBool), Purpose: "registry", Encode: Redis.enableTLS, Decode: readTLS,
+				Since: Release{2, 13}, Before: "speaks no TLS to Redis", Option: "tls"},
+			{Setting: secret(Registry, redisOfRegistry("PASSWORD", "password", "").Places...), Purpose: "registry",
+				Encode: Redis.password, Decode: readPassword},
 		},
 	),
 	// The keys of the Secrets are the variables, of files those of harbor-helm's Secret
@@ -192,10 +206,18 @@ func internalTLS(part string) Condition {
 func urls(purpose string, database int, optional bool, settings ...Setting) []RedisUse {
 	var all []RedisUse
 	for _, s := range settings {
-		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL,
+		all = append(all, RedisUse{Setting: s, Purpose: purpose, Database: database, Encode: Redis.URL, Decode: readURL,
 			Password: RedisPassword, Host: true, Numbered: true, Optional: optional})
 	}
 	return all
+}
+
+// without says what happens where they are missing.
+func without(what string, uses []RedisUse) []RedisUse {
+	for i := range uses {
+		uses[i].Without = what
+	}
+	return uses
 }
 
 // redisOfRegistry is a field of redis in config.yml; the registry takes each from a
