@@ -84,7 +84,7 @@ func variable2(workload string, container int, name, value string) change {
 func TestStorage2IsRight(t *testing.T) {
 	for name, c := range map[string]change{
 		"job logs in the database too": both(volume2("harbor-jobservice", "job-logs", "emptyDir", krm.Map()),
-			text("ConfigMap", "harbor-jobservice", "job_loggers:\n", "job_loggers:\n    - {name: DB, level: INFO}\n", "data", "config.yml")),
+			text("ConfigMap", "harbor-jobservice", "job_loggers:\n", "job_loggers:\n- {name: DB, level: INFO}\n", "data", "config.yml")),
 		"a volume without source": addVolume2("harbor-core", krm.Map("name", "ca-download", "secret", &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull})),
 		"images in a folder of the volume": both(put("Deployment", "harbor-registry", "images", "spec", "template", "spec", "containers", 0, "volumeMounts", 0, "subPath"),
 			put("Deployment", "harbor-registry", "images", "spec", "template", "spec", "containers", 1, "volumeMounts", 0, "subPath")),
