@@ -23,9 +23,8 @@ type JobLogUse struct {
 
 // Loggers of a jobservice of 2.x (src/jobservice/logger/known_loggers.go).
 const (
-	loggerDB     = "DB"
-	loggerFile   = "FILE"
-	loggerOutput = "STD_OUTPUT"
+	loggerDB   = "DB"
+	loggerFile = "FILE"
 )
 
 // readers are the loggers from which somebody who asks gets the log of a job: the

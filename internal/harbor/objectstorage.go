@@ -205,12 +205,9 @@ func (h *Harbor) dropUnread(readers []Component, source kube.Source, gone map[st
 
 // gives says whether the variable is one that is read from the Secret.
 func (o ObjectStorage) gives(name string) bool {
-	for parameter := range o.Keys {
-		if o.Driver.variable(parameter) == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(o.Driver.Parameters, func(p Parameter) bool {
+		return o.Keys[p.Name] != "" && p.Kind != KeyFile && o.Driver.variable(p.Name) == name
+	})
 }
 
 // replaces says whether a variable of the registry is about what the settings
@@ -230,7 +227,8 @@ func (o ObjectStorage) replaces(name string) bool {
 		return true
 	}
 	_, plain := o.Parameters[words[1]]
-	return plain
+	p, _ := o.Driver.Parameter(words[1])
+	return plain || p.Kind == KeyFile && o.Keys[p.Name] != ""
 }
 
 // setKeyFile mounts the key file of the driver into the containers of all readers,
