@@ -50,7 +50,7 @@ func startPostgres(t *testing.T, settings ...string) postgres {
 	keyFile := filepath.Join(dir, "server.key")
 	err := errors.Join(
 		os.WriteFile(p.certificate, certificate, 0o644), os.WriteFile(keyFile, key, 0o600),
-		os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte("local all postgres trust\nhostssl all all all scram-sha-256\n"), 0o644),
+		os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte("local all postgres trust\nhostssl registry harbor 127.0.0.1/32 scram-sha-256\n"), 0o644),
 	)
 	if c := attributes.Credential; c != nil {
 		err = errors.Join(err, os.Chown(keyFile, int(c.Uid), int(c.Gid)))

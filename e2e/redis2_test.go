@@ -229,7 +229,7 @@ func TestHarbor2Redis(t *testing.T) {
 	})
 	t.Run("sentinels", func(t *testing.T) {
 		server, replica := startRedis(t, loopback(t), specialPassword), startRedis(t, loopback(t), specialPassword)
-		replica.SlaveOf(t.Context(), "127.0.0.1", port(server))
+		replica.ReplicaOf(t.Context(), "127.0.0.1", port(server))
 		addresses := map[string]string{}
 		for _, redis := range []*redis.Client{server, replica} {
 			addresses[redis.Options().Addr] = redis.Options().Addr
