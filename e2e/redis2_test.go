@@ -22,8 +22,8 @@ import (
 )
 
 // specialPassword has every character that a URL takes in one way and a file in
-// another.
-const specialPassword = `a/b %#?@:`
+// another, but where YAML takes it for something else: see fillsCache.
+const specialPassword = `a:/b %#?@`
 
 // overlay2 is the overlay of Harbor 2.x, and config2 its function config.
 const (

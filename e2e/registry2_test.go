@@ -238,7 +238,7 @@ func (n harbor2Node) fillsCache(t *testing.T) {
 	if keys() == 0 {
 		t.Error("a comment is a part of the password")
 	}
-	n.refuses("harbor-registry", "cannot unmarshal !!map into string", func(p *pod) { p.env["REGISTRY_REDIS_PASSWORD"] = specialPassword })
+	n.refuses("harbor-registry", "cannot unmarshal !!map into string", func(p *pod) { p.env["REGISTRY_REDIS_PASSWORD"] += ":" })
 }
 
 // behindNginx goes the way of Harbor's users: nginx, the core, which knows the

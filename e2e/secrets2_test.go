@@ -34,7 +34,6 @@ func secrets2(t *testing.T) []object {
 			"REGISTRY_CREDENTIAL_PASSWORD": credential, "REGISTRY_HTPASSWD": "harbor_registry_user:" + string(hash),
 		}),
 		secret("harbor-database", object{"password": specialPassword}),
-		// The registry reads a variable as YAML, where a colon at the end makes a mapping.
-		secret("harbor-redis", object{"password": "'" + specialPassword + "'", "password-url": url.PathEscape(specialPassword)}),
+		secret("harbor-redis", object{"password": specialPassword, "password-url": url.PathEscape(specialPassword)}),
 	}
 }

@@ -17,10 +17,9 @@
 // in no ConfigMap (harbor-helm#2136, harbor-helm#2235). Sentinels must not want a
 // password of their own: Harbor has no place for it (harbor#14757).
 //
-// The registry takes the value of a variable for YAML. A password that ends with a
-// colon keeps it from starting, and of one with a blank before a # it takes the
-// first part (seen with distribution 2.8.2). With urlSecretKey nothing but the
-// registry reads secretKey: there such a password can stand in single quotes.
+// The registry takes the value of a variable for YAML: a password that ends with a
+// colon keeps it from starting, and of one with a blank before a # it reads the
+// first part (seen with distribution 2.8.2). Choose another.
 //
 // It knows Harbor 1.2 to 1.5 and 2.x, and refuses others.
 package injectredis
