@@ -276,7 +276,7 @@ data:
   config.yml: |
     version: 0.1
     storage: {filesystem: {rootdirectory: /storage}, cache: {layerinfo: redis}}
-    redis: {addr: "redis.example.com:6379"}
+    redis: {addr: "redis.example.com:6379", db: 2}
     auth: {htpasswd: {realm: harbor, path: /etc/registry/passwd}}
 ---
 apiVersion: v1
