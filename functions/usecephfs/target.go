@@ -166,10 +166,10 @@ func (f *finder) byPurpose(t *target) error {
 	}
 	var all []harbor.Stored
 	for _, c := range components {
-		all = append(all, c.Stored(use))
+		all = append(all, c.Stored(use, c.Environment(f.list)))
 	}
 	for _, c := range f.harbor.Of(use.With...) {
-		if stored := c.Stored(use); stored.Mounted { // else L04 says so
+		if stored := c.Stored(use, c.Environment(f.list)); stored.Mounted { // else L04 says so
 			all = append(all, stored)
 		}
 	}

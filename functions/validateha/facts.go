@@ -78,7 +78,7 @@ func (f *facts) newPart(c harbor.Component) *part {
 		case p.registry != nil && use.Purpose == harbor.ForImages:
 			p.stored = append(p.stored, p.registry.Stored(use))
 		default:
-			p.stored = append(p.stored, c.Stored(use))
+			p.stored = append(p.stored, c.Stored(use, p.env))
 		}
 	}
 	p.redis = c.RedisPlaces(p.env)

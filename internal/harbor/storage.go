@@ -49,9 +49,8 @@ func (h *Harbor) StorageOf(purpose string) (StorageUse, bool) {
 }
 
 // Stored is where the component keeps what the use is about. It is the part of the
-// use, or one of those that use the folder with it.
-func (c Component) Stored(use StorageUse) Stored {
-	env := c.Environment(c.Harbor.list)
+// use, or one of those that use the folder with it, and has that environment.
+func (c Component) Stored(use StorageUse, env kube.Environment) Stored {
 	switch use.Purpose {
 	case ForImages:
 		return c.RegistryConfig(c.Harbor.list, env).Stored(use)
