@@ -226,7 +226,7 @@ func (p *proxy) setRedirects() error {
 	}
 	var changes []change
 	old, value := "", ""
-	All(all, "server", func(server Directive, around []Directive) {
+	All(all, "server", func(server Directive, _ []Directive) {
 		if names := (NginxServer{Directive: server}).Names(); len(names) > 0 &&
 			!slices.ContainsFunc(names, func(name string) bool { return Answers(name, p.Host) }) {
 			return
