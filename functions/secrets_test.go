@@ -148,7 +148,7 @@ func openSecrets(t *testing.T, list *framework.ResourceList) []string {
 // plants are all places of all secrets.
 func plants() []plant {
 	var all []plant
-	for _, use := range harbor.SecretsV1() {
+	for _, use := range harbor.SecretsOf(harbor.V1) {
 		for i, s := range slices.Concat(use.Settings, use.Unread) {
 			if use.Public() || s.Of == harbor.RedisServer {
 				continue // anybody may see a certificate; there is no Redis in the base

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/secrets"
 )
 
@@ -18,6 +19,8 @@ import (
 type secretsOptions struct {
 	names                   secrets.Names
 	from, harborCfg, output string
+	config, release         string
+	notMade                 secrets.Findings
 	cephFSUser              string
 	cephFSInTree            bool
 
@@ -25,21 +28,29 @@ type secretsOptions struct {
 }
 
 // sourceFlags are the flags that say where a password comes from.
-var sourceFlags = []struct{ name, secret, key, usage string }{
-	{"admin-password-from", "", secrets.AdminPassword, "the first password of Harbor's admin"},
-	{"database-password-from", secrets.Database, secrets.Password, "the password of the MySQL user"},
-	{"redis-password-from", secrets.Redis, secrets.Password, "the password of Redis"},
-	{cephFSKeyFlag, "", "", "the key of the CephFS user"},
+var sourceFlags = []struct {
+	name  string
+	value func(secrets.Names) harbor.SecretKey
+	usage string
+}{
+	{"admin-password-from", func(n secrets.Names) harbor.SecretKey { return n.Own(harbor.AdminPassword) }, "the first password of Harbor's admin"},
+	{"database-password-from", secrets.Names.DatabasePassword, "the password of the database's user"},
+	{"redis-password-from", secrets.Names.RedisPassword, "the password of Redis"},
+	{cephFSKeyFlag, nil, "the key of the CephFS user"},
 }
 
 const cephFSKeyFlag = "cephfs-key-from"
 
 // fileFlags are the flags that name a file with a key or certificate.
-var fileFlags = []struct{ name, key, usage string }{
-	{"token-key", secrets.TokenKey, "`FILE` with the key that signs tokens"},
-	{"token-cert", secrets.TokenCert, "`FILE` with the certificate of that key"},
-	{"https-key", secrets.HTTPSKey, "`FILE` with the key of nginx for https"},
-	{"https-cert", secrets.HTTPSCert, "`FILE` with the certificate of that key"},
+var fileFlags = []struct {
+	name  string
+	form  harbor.SecretForm
+	usage string
+}{
+	{"token-key", harbor.TokenKey, "`FILE` with the key that signs tokens"},
+	{"token-cert", harbor.TokenCert, "`FILE` with the certificate of that key"},
+	{"https-key", harbor.TLSKey, "`FILE` with the key of nginx for https"},
+	{"https-cert", harbor.TLSCert, "`FILE` with the certificate of that key"},
 }
 
 // newSecrets is the command that makes Secrets, with the one that checks them.
@@ -50,6 +61,8 @@ func newSecrets(s streams) *cobra.Command {
 		Short: "Make the Secrets that Harbor needs, or fill in what they lack",
 		Long: `secrets prints the Secrets that Harbor, the database, Redis and CephFS need:
 random values, passwords, and the key that signs tokens with its certificate.
+They are those of Harbor 1.2 to 1.5, or of the Harbor that --from shows;
+--harbor 2 makes those of 2.x, and --config names and keys as a HarborHA has them.
 It is the only command whose output differs each time: keep it.
 
 For a Harbor that runs already, --from, --harbor-cfg and the files of keys give
@@ -59,6 +72,7 @@ cannot work is an error, a weak one a warning.
 Passwords are not given on the command line, where others can see them, but as
 env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 		Example: `  krmfn secrets --namespace harbor | kubectl create -f -
+  krmfn secrets --harbor 2 --config harbor-ha.yaml -n harbor | kubectl create -f -
   krmfn secrets --harbor-cfg harbor.cfg --redis-password-from env:REDIS_PASSWORD -o secrets
   kubectl get rc,deployment,statefulset,configmap,secret -n harbor -o yaml | krmfn secrets --from - | kubectl apply -f -`,
 		GroupID: "commands",
@@ -74,6 +88,8 @@ env:NAME, file:PATH or - for stdin. One line break at the end does not count.`,
 	all := cmd.PersistentFlags()
 	all.StringVar(&o.names.Harbor, "name", "harbor-secrets", "`NAME` of the Secret of Harbor's own values")
 	all.StringVar(&o.names.CephFS, "cephfs-secret", "csi-cephfs-secret", "`NAME` of the Secret that the ceph-csi driver reads")
+	all.StringVar(&o.release, "harbor", "", "`RELEASE` of Harbor, such as 2 or 1.2")
+	all.StringVar(&o.config, "config", "", "HarborHA in `FILE`, which names Secrets and keys")
 	flags := cmd.Flags()
 	flags.StringVarP(&o.names.Namespace, "namespace", "n", "", "`NAMESPACE` of the Secrets, but not of the one for the ceph-csi driver")
 	flags.StringVar(&o.names.CephFSNamespace, "cephfs-namespace", "ceph-csi", "`NAMESPACE` of the Secret that the ceph-csi driver reads")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,11 +39,11 @@ together, certificates that expire. It shows no value.`,
 
 // check prints what is wrong with the Secrets in the files.
 func (o *secretsOptions) check(s streams, paths []string) error {
-	if err := o.names.Validate(); err != nil {
+	if err := o.configure(s); err != nil {
 		return err
 	}
 	failed := false
-	var names []string
+	var all []string
 	for i, path := range paths {
 		if path == krm.Stdin && slices.Contains(paths[:i], path) {
 			return errors.New("- means standard input and can be given only once")
@@ -52,7 +53,9 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 			return err
 		}
 		existing, err := secrets.Read(o.names, file.Content)
-		checked, found := secrets.Check(o.names, existing.Secrets, time.Now())
+		names := o.names
+		names.Generation = cmp.Or(names.Generation, existing.Generation)
+		checked, found := secrets.Check(names, existing.Secrets, time.Now())
 		switch {
 		case err != nil:
 			found = secrets.Findings{{Severity: framework.Error, Message: err.Error()}}
@@ -63,11 +66,11 @@ func (o *secretsOptions) check(s streams, paths []string) error {
 			fmt.Fprintln(s.out, printable("%s: %s", file, f))
 		}
 		failed = failed || found.Failed()
-		names = append(names, checked...)
+		all = append(all, checked...)
 	}
 	if failed {
 		return errFindings
 	}
-	fmt.Fprintln(s.out, printable("ok: %s", strings.Join(names, ", ")))
+	fmt.Fprintln(s.out, printable("ok: %s", strings.Join(all, ", ")))
 	return nil
 }

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
+	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/bounded"
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/secrets"
 )
 
 // request gathers what the flags lead to.
 func (o *secretsOptions) request(s streams) (secrets.Request, error) {
-	r := secrets.Request{Names: o.names}
-	if err := o.names.Validate(); err != nil {
-		return r, err
+	if err := o.configure(s); err != nil {
+		return secrets.Request{}, err
 	}
+	r := secrets.Request{Names: o.names}
 	if o.cephFSInTree && o.cephFSUser != "" {
 		return r, errors.New("--cephfs-user: the volume plugin inside Kubernetes reads the user from the volume: leave it out")
 	}
@@ -26,13 +30,18 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 		if r.Existing, err = o.readExisting(s); err != nil {
 			return r, fmt.Errorf("--from: %w", err)
 		}
+		if err := o.adopt(r.Existing); err != nil {
+			return r, fmt.Errorf("--from: %w", err)
+		}
+		r.Names = o.names
 	}
+	r.IfMade = o.notMade
 	if o.harborCfg != "" {
 		values, found, err := o.readHarborCfg()
 		if err != nil {
 			return r, fmt.Errorf("--harbor-cfg: %w", err)
 		}
-		r.Given, r.IfMade = values, found
+		r.Given, r.IfMade = values, append(r.IfMade, found...)
 	}
 	for _, f := range fileFlags {
 		path := *o.files[f.name]
@@ -43,11 +52,53 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 		if err != nil {
 			return r, fmt.Errorf("--%s: %w", f.name, err)
 		}
-		r.Given = append(r.Given, secrets.Value{Secret: o.names.Harbor, Key: f.key, Text: string(content), Source: "--" + f.name})
+		at := o.names.Own(f.form)
+		if at.Key == "" {
+			return r, fmt.Errorf("--%s: Harbor 2.x takes TLS from a Secret of its own: kubectl create secret tls", f.name)
+		}
+		r.Given = append(r.Given, secrets.Value{Secret: at.Name, Key: at.Key, Text: string(content), Source: "--" + f.name})
 	}
 	values, err := o.readSources(s)
 	r.Given = append(r.Given, values...)
 	return r, err
+}
+
+// configure reads --config and --harbor.
+func (o *secretsOptions) configure(s streams) error {
+	if o.release != "" {
+		var err error
+		if o.names.Generation, err = secrets.ParseGeneration(o.release); err != nil {
+			return fmt.Errorf("--harbor: %w", err)
+		}
+	}
+	if o.config != "" {
+		file, err := readManifests(s, o.config)
+		if err != nil {
+			return fmt.Errorf("--config: %w", err)
+		}
+		spec, err := functions.Catalog.SpecOf("harbor-ha", file)
+		if err != nil {
+			return fmt.Errorf("--config: %s: %w", file, err)
+		}
+		o.notMade = o.names.Configure(spec)
+		if *o.sources[cephFSKeyFlag] != "" {
+			o.notMade = slices.DeleteFunc(o.notMade, func(f secrets.Finding) bool { return f.Secret == o.names.CephFS })
+		}
+	}
+	return o.names.Validate()
+}
+
+// adopt takes the generation of the Harbor that is there, and who it logs in to its
+// registry as.
+func (o *secretsOptions) adopt(e secrets.Existing) error {
+	if e.Generation != 0 && o.names.Generation != 0 && e.Generation != o.names.Generation {
+		return fmt.Errorf("is Harbor %s, and --harbor says %s", e.Generation, o.release)
+	}
+	o.names.Generation = cmp.Or(e.Generation, o.names.Generation)
+	o.names.RegistryUser = e.Running.RegistryUser
+	// The Redis of the chart has no password, unless one is found or asked for.
+	o.names.NoRedis = o.names.NoRedis || e.Generation == harbor.V2 && o.names.Redis.Key == ""
+	return nil
 }
 
 // readExisting reads --from. To find nothing there is an error: Harbor would
@@ -91,14 +142,15 @@ func (o *secretsOptions) readSources(s streams) ([]secrets.Value, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", f.name, err)
 		}
-		v := secrets.Value{Secret: f.secret, Key: f.key, Text: text, Source: "--" + f.name}
+		v := secrets.Value{Text: text, Source: "--" + f.name}
 		switch {
 		case f.name == cephFSKeyFlag && o.cephFSInTree:
 			v.Secret, v.Key = secrets.CephFSInTree, secrets.CephFSKey
 		case f.name == cephFSKeyFlag:
 			v.Secret, v.Key = o.names.CephFS, secrets.CephFSUserKey
-		case f.secret == "":
-			v.Secret = o.names.Harbor
+		default:
+			at := f.value(o.names)
+			v.Secret, v.Key = at.Name, at.Key
 		}
 		values = append(values, v)
 	}

@@ -11,10 +11,6 @@ import (
 	"krmfn.dev/harbor/internal/kube"
 )
 
-// tlsType is the type of a Secret with a certificate and its key. An Ingress names
-// such a Secret and no key of it.
-const tlsType = "kubernetes.io/tls"
-
 // secretsRead are the Secrets among the resources that Harbor's pods read, and those
 // with the certificates of its Ingresses.
 func (m *mover) secretsRead() []*yaml.RNode {
@@ -31,11 +27,8 @@ func (m *mover) secretsRead() []*yaml.RNode {
 			}
 		}
 	}
-	for _, route := range m.harbor.Entry().Routes {
-		at := krm.Path{"spec", "tls"}
-		for i := range krm.Elements(route.RNode, at...) {
-			add(kube.Find(m.list, "Secret", route.GetNamespace(), krm.Text(route.RNode, at.Append(i, "secretName")...)))
-		}
+	for _, obj := range m.harbor.TLSSecrets() {
+		add(obj)
 	}
 	return all
 }
@@ -43,12 +36,13 @@ func (m *mover) secretsRead() []*yaml.RNode {
 // dropSecrets takes the Secrets among the resources away whose contents pods read
 // from others now.
 func (m *mover) dropSecrets() {
+	tls := m.harbor.TLSSecrets()
 	for _, obj := range m.contained {
 		unknown := m.unknown(obj)
 		switch names := m.names(); {
 		case names[harbor.OwnSecret] == obj.GetName() || names[harbor.DatabaseSecret] == obj.GetName() || names[harbor.RedisSecret] == obj.GetName():
 			krm.Notice(m.list, obj, "left %s: it is named as the one that pods read, so what it holds stands in the manifests", krm.Name(obj))
-		case krm.Text(obj, "type") == tlsType:
+		case slices.Contains(tls, obj):
 			krm.Delete(m.list, obj, "what refers to it goes on by its name, and krmfn secrets --from takes it over; "+
 				"where Helm or Argo CD made it, keep it from being deleted (helm.sh/resource-policy: keep, argocd.argoproj.io/sync-options: Prune=false)")
 		case len(unknown) > 0:

@@ -272,7 +272,7 @@ func (h *Harbor) HideRedisPasswords(c Component, at func(SecretUse) SecretKey) e
 			continue
 		}
 		before, password, after := SplitRedis(text)
-		if strings.Count(after, ",") > 1 || strings.Contains(password, ",") && !strings.Contains(before, "://") {
+		if !strings.Contains(text, "://") && strings.Count(text, ",") > 3 {
 			return krm.Fault(c.RNode, c.Path.Append("env"), "%s has %d parts, want host:port,pool,password,database: no comma may be in the password",
 				p, strings.Count(text, ",")+1)
 		}

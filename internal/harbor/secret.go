@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/krm"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 // SecretUse is one value that nobody else may know: the key of a Secret that
@@ -142,9 +143,50 @@ func (l *layout) SecretVariable(name string) (SecretUse, bool) {
 	return SecretUse{}, false
 }
 
-// SecretsV1 is the table of Harbor 1.x, for those who make Secrets before there is
+// SecretsOf is the table of a generation, for those who make Secrets before there is
 // a Harbor.
-func SecretsV1() []SecretUse { return v1.Secrets }
+func SecretsOf(g Generation) []SecretUse {
+	if g == V2 {
+		return v2.Secrets
+	}
+	return v1.Secrets
+}
+
+// RegistryUser is the name that goes with the password of Harbor 2.x's registry
+// where nobody says another one (harbor-helm, registry.credentials).
+const RegistryUser = "harbor_registry_user"
+
+// RegistryUserSetting says another one.
+var RegistryUserSetting = of(Core, Variable("REGISTRY_CREDENTIAL_USERNAME"))
+
+// tlsType is the type of a Secret with a certificate and its key. An Ingress names
+// such a Secret and no key of it.
+const tlsType = "kubernetes.io/tls"
+
+// TLSSecrets are the Secrets of the list with certificates that the parts and the
+// Ingresses of Harbor name.
+func (h *Harbor) TLSSecrets() []*yaml.RNode {
+	var all []*yaml.RNode
+	add := func(obj *yaml.RNode) {
+		if obj != nil && krm.Editable(obj) && krm.Text(obj, "type") == tlsType && !slices.Contains(all, obj) {
+			all = append(all, obj)
+		}
+	}
+	for _, c := range h.Components {
+		for _, s := range c.Sources(h.list) {
+			if s.Kind == "Secret" {
+				add(s.Object)
+			}
+		}
+	}
+	for _, route := range h.Entry().Routes {
+		at := krm.Path{"spec", "tls"}
+		for i := range krm.Elements(route.RNode, at...) {
+			add(kube.Find(h.list, "Secret", route.GetNamespace(), krm.Text(route.RNode, at.Append(i, "secretName")...)))
+		}
+	}
+	return all
+}
 
 // SecretOfClient is the secret of Harbor 1.x that can stand in the variable of a part
 // that uses it: what the server of a database was once told does not count.

@@ -5,6 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"strings"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // ParseTokenKey reads the key that signs tokens like the token service: the
@@ -32,4 +35,31 @@ func ParseTokenKey(text string) (*rsa.PrivateKey, error) {
 		return nil, errors.New("is damaged: it is no RSA key")
 	}
 	return key, nil
+}
+
+// CheckHtpasswd says why a registry with these lines would refuse the password, ""
+// when it would not: one line has to be of the user, or of anybody where user is "",
+// with a bcrypt hash of it (distribution v2.8 registry/auth/htpasswd takes nothing
+// else).
+func CheckHtpasswd(text, user, password string) string {
+	said := "holds no line user:hash"
+	for line := range strings.Lines(text) {
+		name, hash, ok := strings.Cut(strings.TrimSpace(line), ":")
+		switch {
+		case !ok || strings.HasPrefix(name, "#"):
+			continue
+		case user != "" && name != user:
+			said = "is for another user than " + user
+			continue
+		}
+		switch err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)); {
+		case err == nil:
+			return ""
+		case errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
+			said = "is of another password"
+		default:
+			said = "is no bcrypt hash, and the registry takes nothing else"
+		}
+	}
+	return said
 }

@@ -112,6 +112,23 @@ func (c Catalog) process(d *document, name *string) error {
 	return err
 }
 
+// SpecOf reads a config of the function, for those who want to know what is asked
+// for. The error is the one that running it gives.
+func (c Catalog) SpecOf(name string, config File) (*yaml.RNode, error) {
+	d, err := readFiles(config, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, settings, err := c.settings(d.list.FunctionConfig, name)
+	if v, ok := settings.(Validator); ok && err == nil {
+		err = v.Validate()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return yaml.NewRNode(Lookup(d.list.FunctionConfig, "spec")), nil
+}
+
 // settings chooses the function and decodes its settings.
 func (c Catalog) settings(config *yaml.RNode, name string) (Function, Runner, error) {
 	var apiVersion, kind string

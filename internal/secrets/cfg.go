@@ -34,7 +34,7 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 	}
 	for _, use := range harbor.CfgSecrets() {
 		if text := get(use.Cfg); text != "" {
-			add(n.nameOf(use.In), use.Key, use.Cfg, text)
+			add(n.nameOf(use.In), n.keyOf(use), use.Cfg, text)
 		}
 	}
 
@@ -49,18 +49,18 @@ func FromCfg(n Names, text string, read func(path string) ([]byte, error)) ([]Va
 		content, err := read(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			found.add(framework.Warning, n.Harbor, SecretKey,
+			found.add(framework.Warning, n.Harbor, n.Key(harbor.AESKey),
 				"is not in %s (secretkey_path of harbor.cfg): a Harbor that ran before has it elsewhere, and cannot decrypt what it stored with another one", file)
 		case err != nil:
 			return nil, nil, fmt.Errorf("secretkey_path: reading %w", err)
 		default:
-			add(n.Harbor, SecretKey, "secretkey_path", string(content))
+			add(n.Harbor, n.Key(harbor.AESKey), "secretkey_path", string(content))
 		}
 	}
 	if get("ui_url_protocol") != "https" {
 		return values, found, nil
 	}
-	for _, f := range [][2]string{{"ssl_cert", HTTPSCert}, {"ssl_cert_key", HTTPSKey}} {
+	for _, f := range [][2]string{{"ssl_cert", n.Key(harbor.TLSCert)}, {"ssl_cert_key", n.Key(harbor.TLSKey)}} {
 		file := get(f[0])
 		if file == "" {
 			return nil, nil, fmt.Errorf("%s is missing, and ui_url_protocol is https", f[0])

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -16,16 +17,9 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// Keys of the Secrets that this package treats apart. All keys of Harbor's own are in
-// the table of the model; those of CephFS are the contract with use-cephfs.
+// Keys of Harbor's own Secrets are in the table of the model; those of CephFS are the
+// contract with use-cephfs.
 const (
-	UISecret      = "UI_SECRET"
-	SecretKey     = "SECRET_KEY"
-	AdminPassword = "HARBOR_ADMIN_PASSWORD"
-	TokenKey      = "private_key.pem"
-	TokenCert     = "root.crt"
-	HTTPSKey      = "https.key"
-	HTTPSCert     = "https.crt"
 	Password      = harbor.SecretPassword // of Database and Redis
 	CephFSUserID  = "userID"              // both of the CSI driver
 	CephFSUserKey = "userKey"
@@ -38,8 +32,10 @@ type spec struct {
 	keys            []key
 	// An optional one is only there when a value of it is known.
 	optional bool
-	// tokens is true for the one with the keys for tokens and https.
+	// tokens is true for the one with the keys for tokens and https, and the password
+	// of the registry. forms are the keys of a form in it.
 	tokens bool
+	forms  func(harbor.SecretForm) string
 }
 
 // key is a key of a Secret.
@@ -50,50 +46,112 @@ type key struct {
 	rules  []rule
 	// hint tells how to give a value that cannot be made up.
 	hint string
+	// A value that is another form of the one under the key of: derive makes it, and
+	// differs says what is wrong between the two. An optional one may be missing.
+	of       string
+	derive   func(value string) (string, error)
+	differs  func(value, of string) string
+	optional bool
 }
 
 func (n Names) specs() []spec {
-	return []spec{
-		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: keysOf(harbor.OwnSecret)},
-		{name: Database, namespace: n.Namespace, keys: keysOf(harbor.DatabaseSecret)},
-		{name: Redis, namespace: n.Namespace, keys: keysOf(harbor.RedisSecret)},
-		{name: n.CephFS, namespace: n.CephFSNamespace, optional: true, keys: []key{
+	all := []spec{
+		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: n.keysOf(harbor.OwnSecret), forms: n.Key},
+		{name: n.nameOf(harbor.DatabaseSecret), namespace: n.Namespace, keys: n.keysOf(harbor.DatabaseSecret)},
+		{name: n.nameOf(harbor.RedisSecret), namespace: n.Namespace, keys: n.keysOf(harbor.RedisSecret), optional: n.NoRedis},
+	}
+	return append(all,
+		spec{name: n.CephFS, namespace: n.CephFSNamespace, optional: true, keys: []key{
 			{name: CephFSUserID, rules: []rule{notEmpty, noClient, identifier}, hint: "--cephfs-user"},
 			{name: CephFSUserKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
 		}},
-		{name: CephFSInTree, namespace: n.Namespace, optional: true, keys: []key{
+		spec{name: CephFSInTree, namespace: n.Namespace, optional: true, keys: []key{
 			{name: CephFSKey, rules: []rule{cephKey}, hint: "--cephfs-key-from"},
-		}},
-	}
+		}})
 }
 
 // forms say how values of each form are made and what is wrong with one.
 var forms = map[harbor.SecretForm]key{
 	harbor.Cookie:           {random: letters(16), rules: []rule{notEmpty, oneLine, cookie, noSpace, unknown, atLeast(16)}},
-	harbor.AESKey:           {random: letters(harbor.SecretKeySize), rules: []rule{exactSize, oneLine, noSpace, unknown}},
+	harbor.AESKey:           {random: letters(harbor.SecretKeySize), rules: []rule{size(harbor.SecretKeySize), oneLine, noSpace, unknown}},
 	harbor.YAMLText:         {random: letters(32), rules: []rule{notEmpty, oneLine, plainYAML, noSpace, unknown, atLeast(16)}},
 	harbor.AdminPassword:    {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, portal}},
 	harbor.OptionalPassword: {random: empty, rules: []rule{oneLine, noSpace}},
 	harbor.DatabasePass:     {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(8)}},
 	harbor.RedisPass:        {random: password, rules: []rule{noPassword, noComma, oneLine, noSpace, unknown, atLeast(8)}},
+	harbor.HeaderSecret:     {random: letters(16), rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(16)}},
+	harbor.CSRFKey:          {random: letters(harbor.CSRFKeySize), rules: []rule{size(harbor.CSRFKeySize), oneLine, noSpace, unknown}},
+	harbor.RedisURLPass:     {random: password, rules: []rule{noPassword, oneLine, noSpace, unknown, atLeast(8)}},
+	harbor.RegistryPass:     {random: password, rules: []rule{notEmpty, oneLine, noSpace, unknown, atLeast(8)}},
+	// Made of the password of the registry.
+	harbor.Htpasswd: {rules: []rule{notEmpty}},
 }
 
 // keysOf are the keys of one of Harbor's Secrets that can be made one by one.
-func keysOf(in harbor.SecretObject) []key {
+func (n Names) keysOf(in harbor.SecretObject) []key {
 	var all []key
-	for _, use := range harbor.SecretsV1() {
+	for _, use := range harbor.SecretsOf(n.Generation) {
 		if k, ok := forms[use.Form]; ok && use.In == in {
-			k.name = use.Key
+			k.name = n.keyOf(use)
+			if use.Form == harbor.Htpasswd {
+				k.of, k.derive, k.differs = n.Key(harbor.RegistryPass), n.htpasswd, n.htpasswdDiffers
+			}
 			all = append(all, k)
+			if use.Form == harbor.RedisURLPass {
+				all = append(all, key{name: n.redisURLKey(), optional: n.RedisURLKey == "", of: k.name, derive: passwordOfURL, differs: urlDiffers})
+			}
 		}
 	}
 	return all
 }
 
+// Key is the key of Harbor's own Secret for a form, "" where this generation has
+// none.
+func (n Names) Key(form harbor.SecretForm) string {
+	for _, use := range harbor.SecretsOf(n.Generation) {
+		if use.Form == form && use.In == harbor.OwnSecret {
+			return use.Key
+		}
+	}
+	return ""
+}
+
+// Own is where the value of a form is, among Harbor's own.
+func (n Names) Own(form harbor.SecretForm) harbor.SecretKey {
+	return harbor.SecretKey{Name: n.Harbor, Key: n.Key(form)}
+}
+
+// DatabasePassword is where that is.
+func (n Names) DatabasePassword() harbor.SecretKey { return n.password(harbor.DatabaseSecret) }
+
+// RedisPassword is where that is.
+func (n Names) RedisPassword() harbor.SecretKey { return n.password(harbor.RedisSecret) }
+
+func (n Names) password(in harbor.SecretObject) harbor.SecretKey {
+	return harbor.SecretKey{Name: n.nameOf(in), Key: n.keyOf(harbor.SecretUse{In: in, Key: Password})}
+}
+
 // nameOf is what the Secret is called.
 func (n Names) nameOf(in harbor.SecretObject) string {
-	return map[harbor.SecretObject]string{harbor.OwnSecret: n.Harbor, harbor.DatabaseSecret: Database, harbor.RedisSecret: Redis}[in]
+	return map[harbor.SecretObject]string{
+		harbor.OwnSecret: n.Harbor, harbor.DatabaseSecret: cmp.Or(n.Database.Name, Database), harbor.RedisSecret: cmp.Or(n.Redis.Name, Redis),
+	}[in]
 }
+
+// keyOf is the key of a value in its Secret.
+func (n Names) keyOf(use harbor.SecretUse) string {
+	switch {
+	case use.In == harbor.DatabaseSecret:
+		return cmp.Or(n.Database.Key, use.Key)
+	case use.In == harbor.RedisSecret && use.Key == harbor.SecretPasswordURL:
+		return n.redisURLKey()
+	case use.In == harbor.RedisSecret:
+		return cmp.Or(n.Redis.Key, use.Key)
+	}
+	return use.Key
+}
+
+func (n Names) redisURLKey() string { return cmp.Or(n.RedisURLKey, harbor.SecretPasswordURL) }
 
 // order lists the keys of s: those of the spec first, then what others put in.
 func (spec spec) order(s Secret) []string {
@@ -102,7 +160,11 @@ func (spec spec) order(s Secret) []string {
 		names = append(names, k.name)
 	}
 	if spec.tokens {
-		names = append(names, TokenKey, TokenCert, HTTPSKey, HTTPSCert)
+		for _, form := range []harbor.SecretForm{harbor.TokenKey, harbor.TokenCert, harbor.TLSKey, harbor.TLSCert} {
+			if k := spec.forms(form); k != "" {
+				names = append(names, k)
+			}
+		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Data)) {
 		if !slices.Contains(names, k) {
@@ -120,7 +182,12 @@ func (spec spec) check(s Secret, now time.Time) Findings {
 	}
 	for _, k := range spec.keys {
 		value, ok := s.Data[k.name]
-		if !s.has(k.name) {
+		if of := s.Data[k.of]; k.differs != nil && (ok || k.optional) && of != "" {
+			if message := k.differs(value, of); message != "" {
+				found.add(framework.Error, s.Name, k.name, "%s", message)
+			}
+		}
+		if !s.has(k.name) && !k.optional {
 			message := "is missing"
 			if k.hint != "" {
 				message += ": give it with " + k.hint
@@ -140,8 +207,8 @@ func (spec spec) check(s Secret, now time.Time) Findings {
 		}
 	}
 	if spec.tokens {
-		checkTokens(s, now, &found)
-		checkHTTPS(s, now, &found)
+		spec.checkTokens(s, now, &found)
+		spec.checkHTTPS(s, now, &found)
 	}
 	return found
 }
@@ -176,20 +243,7 @@ var (
 		return strings.ContainsFunc(v, unicode.IsControl)
 	})
 	noSpace = warningIf("has a space at the beginning or the end", func(v string) bool { return strings.TrimSpace(v) != v })
-	unknown = warningIf("is a well-known default, which everybody can look up", func(v string) bool { return slices.Contains(wellKnown, v) })
-
-	// The key of AES that the ui, the adminserver and the jobservice encrypt
-	// passwords with (Harbor v1.2.0, make/prepare: get_secret_key).
-	exactSize = rule{framework.Error, func(v string) string {
-		if len(v) == harbor.SecretKeySize {
-			return ""
-		}
-		message := fmt.Sprintf("has %d characters, want %d", len(v), harbor.SecretKeySize)
-		if strings.HasSuffix(v, "\n") {
-			message += " (a line break at the end counts)"
-		}
-		return message
-	}}
+	unknown = warningIf("is a well-known default, which everybody can look up", func(v string) bool { return harbor.WellKnown(v) })
 
 	// The adminserver takes any first password, the portal and the API none
 	// that breaks this rule (Harbor v1.2.0, src/ui/api/user.go: 8, 20).
@@ -222,12 +276,23 @@ var (
 	cephKey  = errorIf("is not a key of Ceph, want what ceph auth get-key client.USER prints", func(v string) bool { return !isCephKey(v) })
 )
 
+// size is for keys of a fixed length: that of AES, which passwords are encrypted with
+// (Harbor v1.2.0, make/prepare: get_secret_key), and CSRF_KEY.
+func size(n int) rule {
+	return rule{framework.Error, func(v string) string {
+		if len(v) == n {
+			return ""
+		}
+		message := fmt.Sprintf("has %d characters, want %d", len(v), n)
+		if strings.HasSuffix(v, "\n") {
+			message += " (a line break at the end counts)"
+		}
+		return message
+	}}
+}
+
 func isEmpty(v string) bool { return v == "" }
 
 func atLeast(n int) rule {
 	return warningIf(fmt.Sprintf("is shorter than %d characters", n), func(v string) bool { return v != "" && len(v) < n })
 }
-
-// wellKnown are the values of Harbor's own harbor.cfg and manifests, of our base
-// and of overlays/harbor-1.2-article.
-var wellKnown = []string{"Harbor12345", "root123", "placeholder", "CHANGE-ME-PLEASE", "harbork8s"}

@@ -26,9 +26,9 @@ const warnBefore = 90 * 24 * time.Hour
 
 // pkcs1 converts the key for tokens to PKCS#1 if it is RSA in PKCS#8, and tells
 // so. Everything else is returned as it is.
-func pkcs1(name, text, secret string, found *Findings) string {
+func (spec spec) pkcs1(name, text, secret string, found *Findings) string {
 	block, _ := pem.Decode([]byte(text))
-	if name != TokenKey || block == nil || block.Type != pkcs8Type {
+	if !spec.tokens || name != spec.forms(harbor.TokenKey) || block == nil || block.Type != pkcs8Type {
 		return text
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
@@ -60,27 +60,28 @@ func parseCerts(text string) (certs []*x509.Certificate, why string) {
 
 // checkTokens checks the key for tokens and the certificates that the registry
 // knows it by. There may be several, one of them has to be that of the key.
-func checkTokens(s Secret, now time.Time, found *Findings) {
-	for _, k := range []string{TokenKey, TokenCert} {
+func (spec spec) checkTokens(s Secret, now time.Time, found *Findings) {
+	tokenKey, tokenCert := spec.forms(harbor.TokenKey), spec.forms(harbor.TokenCert)
+	for _, k := range []string{tokenKey, tokenCert} {
 		if !s.has(k) {
 			found.add(framework.Error, s.Name, k, "is missing")
 		}
 	}
-	text, hasKey := s.Data[TokenKey]
+	text, hasKey := s.Data[tokenKey]
 	key, err := harbor.ParseTokenKey(text)
 	if hasKey && err != nil {
-		found.add(framework.Error, s.Name, TokenKey, "%v", err)
+		found.add(framework.Error, s.Name, tokenKey, "%v", err)
 	}
 	if key != nil && key.N.BitLen() < 2048 {
-		found.add(framework.Warning, s.Name, TokenKey, "has %d bits, want at least 2048", key.N.BitLen())
+		found.add(framework.Warning, s.Name, tokenKey, "has %d bits, want at least 2048", key.N.BitLen())
 	}
-	text, hasCert := s.Data[TokenCert]
+	text, hasCert := s.Data[tokenCert]
 	if !hasCert {
 		return
 	}
 	certs, why := parseCerts(text)
 	if why != "" {
-		found.add(framework.Error, s.Name, TokenCert, "%s", why)
+		found.add(framework.Error, s.Name, tokenCert, "%s", why)
 		return
 	}
 	if key == nil {
@@ -88,20 +89,24 @@ func checkTokens(s Secret, now time.Time, found *Findings) {
 	}
 	for _, cert := range certs {
 		if key.PublicKey.Equal(cert.PublicKey) {
-			checkValidity(s.Name, TokenCert, cert, now, ": leave it out, and krmfn secrets makes a new one for the key", found)
+			checkValidity(s.Name, tokenCert, cert, now, ": leave it out, and krmfn secrets makes a new one for the key", found)
 			return
 		}
 	}
-	found.add(framework.Error, s.Name, TokenCert, "does not belong to %s: the registry would refuse every token", TokenKey)
+	found.add(framework.Error, s.Name, tokenCert, "does not belong to %s: the registry would refuse every token", tokenKey)
 }
 
 // checkHTTPS checks the key and certificate of nginx, which are there together
 // or not at all.
-func checkHTTPS(s Secret, now time.Time, found *Findings) {
-	key, hasKey := s.Data[HTTPSKey]
-	text, hasCert := s.Data[HTTPSCert]
+func (spec spec) checkHTTPS(s Secret, now time.Time, found *Findings) {
+	httpsKey, httpsCert := spec.forms(harbor.TLSKey), spec.forms(harbor.TLSCert)
+	if httpsKey == "" {
+		return // TLS has Secrets of its own
+	}
+	key, hasKey := s.Data[httpsKey]
+	text, hasCert := s.Data[httpsCert]
 	if !hasKey || !hasCert {
-		for _, k := range [][2]string{{HTTPSKey, HTTPSCert}, {HTTPSCert, HTTPSKey}} {
+		for _, k := range [][2]string{{httpsKey, httpsCert}, {httpsCert, httpsKey}} {
 			if !s.has(k[0]) && s.has(k[1]) {
 				found.add(framework.Error, s.Name, k[0], "is missing, and %s is there", k[1])
 			}
@@ -110,14 +115,14 @@ func checkHTTPS(s Secret, now time.Time, found *Findings) {
 	}
 	certs, why := parseCerts(text)
 	if why != "" {
-		found.add(framework.Error, s.Name, HTTPSCert, "%s", why)
+		found.add(framework.Error, s.Name, httpsCert, "%s", why)
 		return
 	}
 	if _, err := tls.X509KeyPair([]byte(text), []byte(key)); err != nil {
-		found.add(framework.Error, s.Name, HTTPSKey, "is not the key of the first certificate in %s, or is encrypted or damaged", HTTPSCert)
+		found.add(framework.Error, s.Name, httpsKey, "is not the key of the first certificate in %s, or is encrypted or damaged", httpsCert)
 		return
 	}
-	checkValidity(s.Name, HTTPSCert, certs[0], now, "", found)
+	checkValidity(s.Name, httpsCert, certs[0], now, "", found)
 }
 
 func checkValidity(secret, key string, cert *x509.Certificate, now time.Time, advice string, found *Findings) {

@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 )
 
@@ -26,7 +27,13 @@ func Read(n Names, content []byte) (Existing, error) {
 			return Existing{}, err
 		}
 	}
-	return existing, existing.addRunning(n, objects)
+	err = existing.addRunning(n, objects)
+	for _, s := range existing.Secrets {
+		if existing.Generation == 0 && s.Name == n.Harbor && (s.has("CORE_SECRET") || s.has(csrfKey)) {
+			existing.Generation = harbor.V2
+		}
+	}
+	return existing, err
 }
 
 // add reads the Secrets in an object, and collects all objects.

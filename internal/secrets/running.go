@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -21,6 +22,11 @@ type Running struct {
 	Namespace string
 	// Lacks says what has to be given too, by Secret/key: where its pods read it from.
 	Lacks map[string]string
+	// RegistryUser is who the core of 2.x logs in to the registry as, "" when that is
+	// not known.
+	RegistryUser string
+	// TLS are the Secrets with certificates, which are kept as they are.
+	TLS []Secret
 	// secrets are the names of those that values come from.
 	secrets []string
 	// unfilled are the placeholders for values, by Secret/key.
@@ -57,26 +63,52 @@ func (e *Existing) addRunning(n Names, objects []*yaml.RNode) error {
 
 // addHarbor takes over what the parts of a Harbor read.
 func (e *Existing) addHarbor(n Names, h *harbor.Harbor, list *framework.ResourceList) error {
-	if err := h.Needs("which secrets it reads", (*harbor.Harbor).IsV1); err != nil {
+	if err := h.Needs("which secrets it reads", func(h *harbor.Harbor) bool { return len(h.Secrets) > 0 }); err != nil {
 		return err
 	}
-	e.Running.Shown, e.Running.Namespace = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace()
+	e.Running.Shown, e.Running.Namespace, e.Generation = krm.Name(h.Components[0].RNode), h.Components[0].GetNamespace(), h.Generation
+	for _, user := range h.Get(harbor.RegistryUserSetting) {
+		if user.Known {
+			e.Running.RegistryUser = user.Text
+		}
+	}
+	for _, c := range h.Components {
+		for _, s := range c.Sources(list) {
+			if s.Kind == "Secret" && s.Object != nil && len(kube.Keys(s.Object)) == 0 {
+				e.Running.secrets = append(e.Running.secrets, s.Name) // the chart's registryctl has one
+			}
+		}
+	}
+	e.addTLS(h)
 	for _, v := range h.SecretValues() {
-		switch source := v.Value.Source; {
+		source := v.Value.Source
+		if source.Kind == "Secret" && v.Value.Known {
+			e.Running.secrets = append(e.Running.secrets, source.Name)
+		}
+		switch {
 		case !v.Read || v.Value.Broken || v.Component.Part().Stateful: // a server is told once, what the others say counts
 		case v.Value.Text == kube.Hidden && renamed(list, source) != nil:
 			obj := renamed(list, source)
 			e.take(n, v.SecretUse, krm.Text(obj, "data", source.Key), obj)
 		case strings.Contains(v.Value.Text, kube.Hidden):
-			e.Running.Lacks[n.nameOf(v.In)+"/"+v.Key] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
+			e.Running.Lacks[n.nameOf(v.In)+"/"+n.keyOf(v.SecretUse)] = fmt.Sprintf("key %s of %s %s", source.Key, source.Kind, source.Name)
 		default:
-			if source.Kind == "Secret" {
-				e.Running.secrets = append(e.Running.secrets, source.Name)
-			}
 			e.take(n, v.SecretUse, v.Value.Text, v.Object)
+			if plain, err := url.PathUnescape(v.Value.Text); v.In == harbor.RedisSecret && v.Key == harbor.SecretPasswordURL && err == nil {
+				v.Key = harbor.SecretPassword
+				e.take(n, v.SecretUse, plain, v.Object)
+			}
 		}
 	}
 	return nil
+}
+
+// addTLS keeps the Secrets with certificates that Harbor's pods and Ingresses name:
+// the chart's render contains them, and move-secrets leaves them to the cluster.
+func (e *Existing) addTLS(h *harbor.Harbor) {
+	for _, obj := range h.TLSSecrets() {
+		e.Running.TLS = append(e.Running.TLS, e.secret(obj.GetName(), obj.GetNamespace()))
+	}
 }
 
 // renamed is the one ConfigMap that a pod means by a name without the prefix or
@@ -103,7 +135,7 @@ func (e *Existing) take(n Names, use harbor.SecretUse, text string, from *yaml.R
 	if text == "" || isHTTPS && !strings.HasPrefix(text, "-----BEGIN") || use.Form == harbor.YAMLText && text == "placeholder" {
 		return
 	}
-	v := Value{Secret: n.nameOf(use.In), Key: use.Key, Text: text, Source: krm.Name(from)}
+	v := Value{Secret: n.nameOf(use.In), Key: n.keyOf(use), Text: text, Source: krm.Name(from)}
 	if harbor.Placeholder(strings.TrimSpace(text)) && krm.Text(from, "kind") != "Secret" {
 		e.Running.unfilled[v.Secret+"/"+v.Key] = v
 		return
@@ -116,6 +148,9 @@ func (e *Existing) take(n Names, use harbor.SecretUse, text string, from *yaml.R
 var upstream = []string{
 	"harbor-adminserver-config", "harbor-ui-config", "harbor-jobservice-config", "harbor-registry-config", "harbor-nginx-config",
 }
+
+// csrfKey is a key that Harbor 2.x alone has.
+const csrfKey = "CSRF_KEY"
 
 // addByKeys takes over what a ConfigMap of Harbor's own manifests of 1.2 holds, or a
 // Secret, also under other names: known by the keys that they alone have.
@@ -135,8 +170,13 @@ func (e *Existing) addByKeys(n Names, obj *yaml.RNode) {
 	default:
 		return
 	}
-	_, hasKey := data[SecretKey]
-	if known || hasKey || data[UISecret] != "" || data["pkey"] != "" && data["cert"] != "" {
+	if _, isCore := data[csrfKey]; isCore && krm.Text(obj, "kind") == "Secret" {
+		// The chart's, whose others have keys that they share with anybody's: see lacksKey.
+		e.Running.Shown, e.Running.Namespace, e.Generation = krm.Name(obj), krm.Text(obj, "metadata", "namespace"), harbor.V2
+		return
+	}
+	_, hasKey := data["SECRET_KEY"]
+	if known || hasKey || data["UI_SECRET"] != "" || data["pkey"] != "" && data["cert"] != "" {
 		e.takeAll(n, obj, data)
 	}
 }
@@ -150,7 +190,7 @@ func (e *Existing) secret(name, namespace string) Secret {
 // addPassword takes over the password of a database or Redis whose Secret has a
 // prefix or suffix, where there is none without.
 func (e *Existing) addPassword(n Names, obj *yaml.RNode, data map[string]string) {
-	for _, use := range harbor.SecretsV1() {
+	for _, use := range harbor.SecretsOf(harbor.V1) {
 		name := n.nameOf(use.In)
 		alone := !slices.ContainsFunc(e.Secrets, func(s Secret) bool { return s.Name == name })
 		if use.In != harbor.OwnSecret && alone && strings.Contains(krm.Text(obj, "metadata", "name"), name) {
@@ -168,7 +208,7 @@ func (e *Existing) takeAll(n Names, obj *yaml.RNode, data map[string]string) {
 	if krm.Text(obj, "kind") == "Secret" {
 		e.Running.secrets = append(e.Running.secrets, krm.Text(obj, "metadata", "name"))
 	}
-	for _, use := range harbor.SecretsV1() {
+	for _, use := range harbor.SecretsOf(harbor.V1) {
 		for _, key := range keysByName(use, data) {
 			e.take(n, use, data[key], obj)
 		}

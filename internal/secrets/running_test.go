@@ -154,7 +154,7 @@ func TestRunningTwice(t *testing.T) {
 	if existing, err := Read(one, []byte(two)); err != nil || existing.Running.Namespace != "b" {
 		t.Errorf("one of two Harbors: %v", err)
 	}
-	if _, err := Read(names, []byte("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: core}\nspec: {template: {spec: {containers: [{name: core, image: 'goharbor/harbor-core:v2.15.0'}]}}}")); err == nil || !strings.Contains(err.Error(), "1.2 to 1.5") {
-		t.Errorf("Harbor 2.x: %v", err)
+	if _, err := Read(names, []byte("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: core}\nspec: {template: {spec: {containers: [{name: core, image: 'goharbor/harbor-core:v1.10.0'}]}}}")); err == nil || !strings.Contains(err.Error(), "1.2 to 1.5 and 2.x") {
+		t.Errorf("Harbor 1.10: %v", err)
 	}
 }

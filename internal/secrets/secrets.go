@@ -45,8 +45,20 @@ const (
 
 // Names is what the Secrets are called and where they are.
 type Names struct {
+	// Generation of Harbor, harbor.V1 when it is zero.
+	Generation harbor.Generation
 	// Harbor is the Secret of Harbor's own values.
 	Harbor string
+	// Database and Redis are where the passwords are: Secret harbor-database and
+	// harbor-redis, key password, where nothing is said.
+	Database, Redis harbor.SecretKey
+	// RedisURLKey is the key of the password of Redis as a URL wants it, made when it
+	// is named. NoRedis says that Redis has no password.
+	RedisURLKey string
+	NoRedis     bool
+	// RegistryUser is who REGISTRY_HTPASSWD of 2.x is for, harbor.RegistryUser when it
+	// is empty.
+	RegistryUser string
 	// Namespace of all Secrets but CephFS. When it is empty, it is the one of
 	// the Secrets that are there, or else none.
 	Namespace string
@@ -122,9 +134,11 @@ func (f *Findings) add(severity framework.Severity, secret, key, format string, 
 
 // Existing is what a running Harbor reads already.
 type Existing struct {
-	Secrets []Secret
-	Values  []Value // that its pods read, from wherever
-	Running Running
+	// Generation of that Harbor, 0 when nothing shows it.
+	Generation harbor.Generation
+	Secrets    []Secret
+	Values     []Value // that its pods read, from wherever
+	Running    Running
 }
 
 // Known says whether there is anything that Make keeps.
@@ -191,6 +205,7 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 		found = append(found, spec.check(s, m.Now())...)
 		made = append(made, s)
 	}
+	made = append(made, r.Existing.Running.TLS...)
 	if found.Failed() {
 		// Nothing is made or converted.
 		return nil, slices.DeleteFunc(found, func(f Finding) bool { return f.Severity == framework.Info }), nil
@@ -201,25 +216,27 @@ func (m Maker) Make(r Request) ([]Secret, Findings, error) {
 // keepUnfilled keeps a placeholder that can be the key: a Harbor starts with it, and
 // has encrypted with it then.
 func (r Request) keepUnfilled(s Secret, found *Findings) {
-	v, ok := r.Existing.Running.unfilled[s.Name+"/"+SecretKey]
-	if !ok || s.has(SecretKey) || len(v.Text) != harbor.SecretKeySize {
+	secretKey := r.Names.Key(harbor.AESKey)
+	v, ok := r.Existing.Running.unfilled[s.Name+"/"+secretKey]
+	if !ok || s.has(secretKey) || len(v.Text) != harbor.SecretKeySize {
 		return
 	}
-	s.Data[SecretKey] = v.Text
-	found.add(framework.Warning, s.Name, SecretKey, "is a placeholder in %s, and kept: a Harbor that ran with it has encrypted with it. Leave --from out for a Harbor that never ran", v.Source)
+	s.Data[secretKey] = v.Text
+	found.add(framework.Warning, s.Name, secretKey, "is a placeholder in %s, and kept: a Harbor that ran with it has encrypted with it. Leave --from out for a Harbor that never ran", v.Source)
 }
 
 // lacksKey says whether a Harbor runs and the key that it encrypted with is not
 // here. With a new one it could no longer decrypt what it has stored.
 func (r Request) lacksKey(s Secret, found *Findings) bool {
-	if r.Existing.Running.Shown == "" || s.has(SecretKey) {
+	secretKey := r.Names.Key(harbor.AESKey)
+	if r.Existing.Running.Shown == "" || s.has(secretKey) {
 		return false
 	}
-	lacks := r.Existing.Running.Lacks[s.Name+"/"+SecretKey]
+	lacks := r.Existing.Running.Lacks[s.Name+"/"+secretKey]
 	if lacks == "" {
 		lacks = "the ConfigMaps, Secrets and workloads of that Harbor (kubectl get rc,deployment,statefulset,configmap,secret -o yaml)"
 	}
-	found.add(framework.Error, s.Name, SecretKey,
+	found.add(framework.Error, s.Name, secretKey,
 		"is missing, and a Harbor that runs is there (%s): with a new key it cannot decrypt what it has stored. Give %s too",
 		r.Existing.Running.Shown, lacks)
 	return true
@@ -270,14 +287,14 @@ func (r Request) collect(spec spec, found *Findings) Secret {
 		twice = true
 		s.Type, s.faults = existing.Type, existing.faults
 		for k, v := range existing.Data {
-			s.Data[k], sources[k] = pkcs1(k, v, s.Name, found), "the existing Secret"
+			s.Data[k], sources[k] = spec.pkcs1(k, v, s.Name, found), "the existing Secret"
 		}
 	}
 	for _, given := range slices.Concat(r.Existing.Values, r.Given) {
 		if given.Secret != s.Name {
 			continue
 		}
-		text := pkcs1(given.Key, given.Text, s.Name, found)
+		text := spec.pkcs1(given.Key, given.Text, s.Name, found)
 		if source, ok := sources[given.Key]; ok && s.Data[given.Key] != text {
 			found.add(framework.Error, s.Name, given.Key, "%s and %s give different values: leave one of them out", source, given.Source)
 			continue
@@ -300,21 +317,33 @@ func (m Maker) complete(spec spec, s Secret) (made []string, err error) {
 			made = append(made, k.name)
 		}
 	}
-	if !spec.tokens || s.has(TokenCert) {
+	for _, k := range spec.keys {
+		if of := s.Data[k.of]; k.derive != nil && !k.optional && !s.has(k.name) && of != "" {
+			if s.Data[k.name], err = k.derive(of); err != nil {
+				return nil, err
+			}
+			made = append(made, k.name)
+		}
+	}
+	if !spec.tokens {
 		return made, nil
 	}
-	if !s.has(TokenKey) {
-		if s.Data[TokenKey], err = m.newKey(); err != nil {
+	tokenKey, tokenCert := spec.forms(harbor.TokenKey), spec.forms(harbor.TokenCert)
+	if s.has(tokenCert) {
+		return made, nil
+	}
+	if !s.has(tokenKey) {
+		if s.Data[tokenKey], err = m.newKey(); err != nil {
 			return nil, err
 		}
-		made = append(made, TokenKey)
+		made = append(made, tokenKey)
 	}
-	key, err := harbor.ParseTokenKey(s.Data[TokenKey])
+	key, err := harbor.ParseTokenKey(s.Data[tokenKey])
 	if err != nil {
 		return made, nil //nolint:nilerr // the check tells
 	}
-	s.Data[TokenCert], err = m.newCert(key)
-	return append(made, TokenCert), err
+	s.Data[tokenCert], err = m.newCert(key)
+	return append(made, tokenCert), err
 }
 
 // tell says which keys were made, unless all of Harbor is new.
@@ -344,7 +373,8 @@ func (r Request) tell(secret string, made []string, found *Findings) {
 // in another namespace only is an error: it would get new values.
 func (r Request) tellIgnored(found *Findings) {
 	for _, s := range r.Existing.Secrets {
-		if r.Names.known(s) || slices.Contains(r.Existing.Running.secrets, s.Name) {
+		isTLS := slices.ContainsFunc(r.Existing.Running.TLS, func(t Secret) bool { return t.Name == s.Name && t.Namespace == s.Namespace })
+		if r.Names.known(s) || isTLS || slices.Contains(r.Existing.Running.secrets, s.Name) {
 			continue
 		}
 		severity, why := framework.Warning, "it is none of "+strings.Join(r.Names.all(), ", ")

@@ -26,6 +26,13 @@ import (
 
 // Keys of the Secrets: what users have in their clusters.
 const (
+	UISecret         = "UI_SECRET"
+	SecretKey        = "SECRET_KEY"
+	AdminPassword    = "HARBOR_ADMIN_PASSWORD"
+	TokenKey         = "private_key.pem"
+	TokenCert        = "root.crt"
+	HTTPSKey         = "https.key"
+	HTTPSCert        = "https.crt"
 	JobserviceSecret = "JOBSERVICE_SECRET"
 	HTTPSecret       = "HTTP_SECRET"
 	LDAPPassword     = "LDAP_SEARCH_PWD"

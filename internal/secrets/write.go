@@ -39,15 +39,16 @@ func (n Names) manifest(s Secret) *yaml.Node {
 	if kind == "" {
 		kind = "Opaque"
 	}
-	var data []any
+	order := spec{}.order(s)
 	for _, spec := range n.specs() {
-		if spec.name != s.Name {
-			continue
+		if spec.name == s.Name {
+			order = spec.order(s)
 		}
-		for _, k := range spec.order(s) {
-			if value, ok := s.Data[k]; ok {
-				data = append(data, k, base64.StdEncoding.EncodeToString([]byte(value)))
-			}
+	}
+	var data []any
+	for _, k := range order {
+		if value, ok := s.Data[k]; ok {
+			data = append(data, k, base64.StdEncoding.EncodeToString([]byte(value)))
 		}
 	}
 	return krm.Map("apiVersion", "v1", "kind", "Secret",
