@@ -318,7 +318,7 @@ func (m Maker) complete(spec spec, s Secret) (made []string, err error) {
 		}
 	}
 	for _, k := range spec.keys {
-		if of := s.Data[k.of]; k.derive != nil && !k.optional && !s.has(k.name) && of != "" {
+		if of := s.Data[k.of]; k.derive != nil && !s.has(k.name) && of != "" && (!k.optional || k.differs("", of) != "") {
 			if s.Data[k.name], err = k.derive(of); err != nil {
 				return nil, err
 			}
