@@ -43,22 +43,31 @@ func (m *mover) registryConfig(c harbor.Component) error {
 	if c.Name() != harbor.Registry {
 		return nil
 	}
-	return m.shareSecret(c)
+	return m.shareSecrets(c)
 }
 
-// shareSecret gives the registry the secrets that its replicas share, where it has
-// none.
-func (m *mover) shareSecret(c harbor.Component) error {
+// share gives the core the secrets that its replicas share.
+func (m *mover) share(c harbor.Component) error {
+	if c.Name() != harbor.Core {
+		return nil
+	}
+	return m.shareSecrets(c)
+}
+
+// shareSecrets gives a part the secrets that its replicas share, and nobody else, where
+// it has none.
+func (m *mover) shareSecrets(c harbor.Component) error {
 	for _, use := range m.harbor.Secrets {
-		for _, s := range use.Settings {
-			variable := s.Places[0].Variable
-			if v, _ := c.Environment(m.list).Get(variable); !use.Shared || s.Of != harbor.Registry || variable == "" || v.Source.Kind == "Secret" {
-				continue
-			}
-			to := m.place(use)
-			if err := c.SetSecretVariable(m.list, variable, to.Name, to.Key); err != nil {
-				return err
-			}
+		variable := use.Settings[0].Places[0].Variable
+		if readers := m.harbor.Readers(use); !use.Shared || variable == "" || len(readers) != 1 || readers[0] != c.Name() {
+			continue
+		}
+		if v, _ := c.Environment(m.list).Get(variable); v.Source.Kind == "Secret" {
+			continue
+		}
+		to := m.place(use)
+		if err := c.SetSecretVariable(m.list, variable, to.Name, to.Key); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -87,7 +87,7 @@ func (s *MoveSecrets) Run(list *framework.ResourceList) error {
 	}
 	applied := harbor.AppliedSecrets(list)
 	for _, c := range h.Components {
-		for _, move := range []func(harbor.Component) error{m.variables, m.files, m.registryConfig, m.appConf} {
+		for _, move := range []func(harbor.Component) error{m.variables, m.files, m.registryConfig, m.share, m.appConf} {
 			if err := move(c); err != nil {
 				return err
 			}

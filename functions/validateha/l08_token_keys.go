@@ -16,14 +16,20 @@ import (
 
 var tokenKeys = Rule{
 	ID: "L08", Severity: framework.Error,
-	What: "The registry's certificate belongs to the key that the ui signs tokens with, and the key is in a format that the ui reads.",
-	Why: "Otherwise nobody can log in: the registry knows a key by its public part, and the ui reads PKCS#1 only, which openssl " +
-		"genrsa no longer writes since OpenSSL 3 (distribution v2.6.2 registry/auth/token; docker/libtrust).",
+	What: "The key that the ui, or the core of 2.x, signs tokens with is in a format that it reads; with 1.x the registry's certificate belongs to it.",
+	Why: "Otherwise nobody can log in: the ui and the core read PKCS#1 only, which openssl genrsa no longer writes since OpenSSL 3, and " +
+		"the registry of 1.x knows a key by its public part (distribution v2.6.2 registry/auth/token; docker/libtrust; seen with Harbor " +
+		"2.15.1: /service/token answers 500, while health stays green).",
 	Do: "Make the two together; krmfn secrets does.",
-	Of: old,
+	Of: known,
 	check: func(p *pass) {
 		for _, ui := range p.named(harbor.UI) {
 			checkTokenKey(p, ui)
+		}
+		for _, core := range p.named(harbor.Core) {
+			if key, usable := privateKey(p, core); usable && len(key.unseen) > 0 {
+				p.note(key.Object, key.Path, "%s cannot be seen: check that it is a BEGIN RSA PRIVATE KEY", sources(key.unseen))
+			}
 		}
 	},
 }
@@ -60,21 +66,21 @@ func checkTokenKey(p *pass, ui *part) {
 	}
 }
 
-// privateKey reads the key of the ui; false when it says no more.
-func privateKey(p *pass, ui *part) (half, bool) {
-	file := ui.Setting(ui.env, harbor.TokenKeyPath)
+// privateKey reads the key of the ui or the core; false when it says no more.
+func privateKey(p *pass, c *part) (half, bool) {
+	file := c.Setting(c.env, harbor.TokenKeyPath)
 	if !file.Known {
 		return half{}, false
 	}
-	found := ui.At(p.list, file.Text)
-	h := half{unseen: found.Value.Unseen, Location: ui.WhereSet(found.Value, "")}
+	found := c.At(p.list, file.Text)
+	h := half{unseen: found.Value.Unseen, Location: c.WhereSet(found.Value, "")}
 	switch {
 	case found.State == kube.Absent:
-		p.error(ui.RNode, ui.Path.Append("volumeMounts"),
-			"no mount provides %s, with which the ui signs tokens: nobody can log in", shown(file))
+		p.error(c.RNode, c.Path.Append("volumeMounts"),
+			"no mount provides %s, with which the %s signs tokens: nobody can log in", shown(file), c.Name())
 		return h, false
 	case found.State == kube.Unsure:
-		p.note(ui.RNode, found.Mount.Path,
+		p.note(c.RNode, found.Mount.Path,
 			"the contents of this volume are not among the resources: check that it holds %s", path.Base(harbor.TokenKeyFile))
 		return h, false
 	case len(h.unseen) > 0:
@@ -84,7 +90,7 @@ func privateKey(p *pass, ui *part) (half, bool) {
 	}
 	key, err := harbor.ParseTokenKey(found.Value.Text)
 	if err != nil {
-		p.error(h.Object, h.Path, "the ui cannot sign tokens, and nobody can log in: its %s %v", path.Base(harbor.TokenKeyFile), err)
+		p.error(h.Object, h.Path, "the %s cannot sign tokens, and nobody can log in: its %s %v", c.Name(), path.Base(harbor.TokenKeyFile), err)
 		return h, false
 	}
 	h.keys = []*rsa.PublicKey{&key.PublicKey}

@@ -27,7 +27,7 @@ func checkLookalikes(p *pass) {
 		}
 		for _, name := range c.env.Names() {
 			v, _ := c.env.Get(name)
-			if _, known := c.Harbor.SecretVariable(name); !known && !v.Secret && !v.Maybe && v.Known {
+			if _, known := c.Harbor.SecretVariable(name); !known && !c.Harbor.HoldsRedis(name) && !v.Secret && !v.Maybe && v.Known {
 				lookalike(p, c, v, name)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 
 // exposed are the values of an object that are secret, or to be filled in, by
 // what they are called there.
-type exposed struct{ secrets, placeholders map[string]bool }
+type exposed struct{ secrets, placeholders, defaults map[string]bool }
 
 // checkOpen reports secrets that stand in ConfigMaps and pods, and placeholders.
 func checkOpen(p *pass) {
@@ -22,14 +22,18 @@ func checkOpen(p *pass) {
 	for _, v := range p.secrets() {
 		value := strings.TrimSpace(v.Value.Text)
 		placeholder, open := harbor.Placeholder(value), v.Open() && !v.Public()
-		if v.Object == nil || value == "" || isKnownHTTPSecret(v) || !placeholder && !open {
+		isDefault := harbor.WellKnown(value) && v.Read && !placeholder && v.Form != harbor.YAMLText // L05 tells
+		if v.Object == nil || value == "" || isKnownHTTPSecret(v) || !placeholder && !open && !isDefault {
 			continue
 		}
 		if _, known := found[v.Object]; !known {
-			found[v.Object], order = exposed{map[string]bool{}, map[string]bool{}}, append(order, v.Object)
+			found[v.Object], order = exposed{map[string]bool{}, map[string]bool{}, map[string]bool{}}, append(order, v.Object)
 		}
 		if placeholder {
 			found[v.Object].placeholders[v.Name] = true
+		}
+		if isDefault {
+			found[v.Object].defaults[v.Name] = true
 		}
 		if open {
 			found[v.Object].secrets[v.Name] = true
@@ -71,6 +75,9 @@ func reportOpen(p *pass, obj *yaml.RNode, e exposed) {
 	}
 	if len(e.placeholders) > 0 {
 		says = append(says, fmt.Sprintf("placeholders have to be replaced in %s (krmfn secrets makes values)", keysIn(e.placeholders)))
+	}
+	if len(e.defaults) > 0 {
+		says = append(says, fmt.Sprintf("everybody can look up the default in %s: choose another value before Harbor first runs (krmfn secrets makes some)", keysIn(e.defaults)))
 	}
 	if len(says) > 0 {
 		f := p.warn(obj, nil, "%s", strings.Join(says, "; "))

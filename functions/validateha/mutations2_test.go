@@ -15,7 +15,7 @@ import (
 )
 
 // mutations2 are the mistakes in a Harbor 2.x.
-var mutations2 = slices.Concat(generalMutations2, storageMutations2, workloadMutations2, endpointMutations2, registryMutations2, serversMutations2)
+var mutations2 = slices.Concat(generalMutations2, storageMutations2, workloadMutations2, endpointMutations2, registryMutations2, serversMutations2, secretMutations2)
 
 // generalMutations2 are those that rules for every Harbor find.
 var generalMutations2 = []mutation{

@@ -93,6 +93,8 @@ var byHand = map[string]string{
 	"password of a proxy in config.yml":             "only its owner knows the Secret that it belongs in, and whether it is one",
 	"password of a Secret with a line break":        "nobody but its owner can change what a Secret holds",
 	"password that a URL reads otherwise":           "nobody but its owner can change what a Secret holds",
+	"a password that everybody knows":               "nobody but its owner knows what belongs there; krmfn secrets makes values",
+	"the chart's password of the registry":          "nobody but its owner knows what belongs there; krmfn secrets makes values",
 	"placeholder in a Secret":                       "nobody but its owner knows what belongs there; krmfn secrets makes values",
 	"Secret of the driver renamed by kustomize":     "the name in the config has to follow",
 	"no probe":                 "what a part answers, its manifests say",

@@ -62,6 +62,7 @@ var Rules = []Rule{
 	oneRedis, lastingRedis, databaseLoad,
 	needs,
 	readableJobLogs, reachableStorage,
+	registryPassword,
 }
 
 func ruleByID(id string) (Rule, bool) {

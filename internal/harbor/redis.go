@@ -216,16 +216,22 @@ func (l *layout) redisSecret(password string) SecretUse {
 	return use
 }
 
-// addressOfRedis is what the component has in the strongest place for an address of
-// Redis that may hold a password, with references to variables as the environment
-// resolves them.
-func (h *Harbor) addressOfRedis(c Component, env kube.Environment, use RedisUse) (kube.Value, Place, bool) {
+// redisAddress is a place in which a component has an address of Redis that may hold
+// a password, with references to variables as the environment resolves them.
+type redisAddress struct {
+	kube.Value
+	Place
+}
+
+// redisAddresses are all of them, the one that the program reads first.
+func (h *Harbor) redisAddresses(c Component, env kube.Environment, use RedisUse) []redisAddress {
+	var all []redisAddress
 	for _, p := range use.Places {
 		if use.Password == "" || use.Of != c.Name() {
 			break
 		}
-		if v, ok := env.Get(p.Variable); ok && p.Variable != "" {
-			return v, p, !v.Maybe
+		if v, ok := env.Get(p.Variable); ok && p.Variable != "" && !v.Maybe {
+			all = append(all, redisAddress{v, p})
 		}
 		if p.Field == nil {
 			continue
@@ -233,10 +239,10 @@ func (h *Harbor) addressOfRedis(c Component, env kube.Environment, use RedisUse)
 		config, embedded, err := h.yaml(c, p)
 		if err == nil && embedded.Lookup(p.Field...) != nil {
 			source := kube.Source{Kind: "ConfigMap", Name: config.ConfigMap.GetName(), Key: config.Key, Object: config.ConfigMap}
-			return kube.Value{Text: embedded.Text(p.Field...), Known: true, Source: source}, p, true
+			all = append(all, redisAddress{kube.Value{Text: embedded.Text(p.Field...), Known: true, Source: source}, p})
 		}
 	}
-	return kube.Value{}, Place{}, false
+	return all
 }
 
 // RedisSources are where the components have addresses of Redis from that may hold a
@@ -246,8 +252,8 @@ func (h *Harbor) RedisSources() []kube.Source {
 	for _, c := range h.Components {
 		env := c.Environment(h.list)
 		for _, use := range h.Redis {
-			if v, _, ok := h.addressOfRedis(c, env, use); ok {
-				all = append(all, v.Source)
+			for _, a := range h.redisAddresses(c, env, use) {
+				all = append(all, a.Source)
 			}
 		}
 	}
@@ -260,11 +266,21 @@ func (h *Harbor) RedisSources() []kube.Source {
 // comes from there already.
 func (h *Harbor) HideRedisPasswords(c Component, at func(SecretUse) SecretKey) error {
 	for _, use := range h.Redis {
-		v, p, ok := h.addressOfRedis(c, c.Environment(h.list), use)
-		inSecret := contained(v.Source) != nil
+		all := h.redisAddresses(c, c.Environment(h.list), use)
+		if len(all) == 0 {
+			continue
+		}
+		for _, weaker := range all[1:] {
+			if _, password, _ := SplitRedis(weaker.Text); password != "" {
+				if err := h.remove(c, Setting{use.Of, []Place{weaker.Place}, true}); err != nil {
+					return err
+				}
+			}
+		}
+		v, p, inSecret := all[0].Value, all[0].Place, contained(all[0].Source) != nil
 		text := v.Text
 		switch {
-		case !ok || v.Source.Kind == "Secret" && !inSecret:
+		case v.Source.Kind == "Secret" && !inSecret:
 			continue
 		case v.Source.Kind == "":
 			text = c.Value(h.list, p.Variable)

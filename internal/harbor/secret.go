@@ -78,6 +78,34 @@ const (
 // Public says whether the value is a certificate, which anybody may see.
 func (u SecretUse) Public() bool { return u.Form == TokenCert || u.Form == TLSCert }
 
+// Size is how long a value has to be, 0 where that does not matter.
+func (u SecretUse) Size() int {
+	switch u.Form {
+	case AESKey:
+		return SecretKeySize
+	case CSRFKey:
+		return CSRFKeySize
+	}
+	return 0
+}
+
+// Readers are the parts that read the value, without those that Harbor has no more.
+func (l *layout) Readers(u SecretUse) []string {
+	var all []string
+	for _, s := range u.Settings {
+		if !l.partNamed(s.Of).Gone.Known() && !slices.Contains(all, s.Of) {
+			all = append(all, s.Of)
+		}
+	}
+	return all
+}
+
+// HoldsRedis says whether the variable holds an address of Redis in which a password
+// can stand.
+func (l *layout) HoldsRedis(variable string) bool {
+	return slices.ContainsFunc(l.Redis, func(u RedisUse) bool { return u.Password != "" && hasVariable([]Setting{u.Setting}, variable) })
+}
+
 // HTTPSecret is the key of the secret that the replicas of the registry share.
 const HTTPSecret = "HTTP_SECRET"
 

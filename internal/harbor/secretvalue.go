@@ -155,13 +155,11 @@ func (f *secretFinder) variable(use SecretUse, name string) (kube.Value, bool) {
 // redis looks into the addresses of Redis that hold a password.
 func (f *secretFinder) redis(h *Harbor) {
 	for _, use := range h.Redis {
-		v, p, ok := h.addressOfRedis(f.Component, f.env, use)
-		if !ok || use.Of != f.Name() {
-			continue
-		}
-		_, password, _ := SplitRedis(v.Text)
-		if v.Text = reference.ReplaceAllString(password, ""); v.Text != "" {
-			f.add(SecretValue{SecretUse: h.redisSecret(password), Place: p, Value: v, Read: true, Address: true})
+		for i, a := range h.redisAddresses(f.Component, f.env, use) {
+			_, password, _ := SplitRedis(a.Text)
+			if a.Text = reference.ReplaceAllString(password, ""); a.Text != "" {
+				f.add(SecretValue{SecretUse: h.redisSecret(password), Place: a.Place, Value: a.Value, Read: i == 0, Address: true})
+			}
 		}
 	}
 }

@@ -173,7 +173,7 @@ var v2 = layout{
 		{Key: "tls.crt", Form: TokenCert, Settings: []Setting{of(NotaryServer, whole("root.crt"))}},
 		withForm(YAMLText, registrySecret("", "http", "secret")),
 		{Key: "REGISTRY_CREDENTIAL_PASSWORD", Form: RegistryPass, Shared: true,
-			Settings: byParts(Variable("REGISTRY_CREDENTIAL_PASSWORD"), Core, JobService, RegistryCtl)},
+			Settings: byParts(Variable("REGISTRY_CREDENTIAL_PASSWORD"), Core, JobService), Unread: byParts(Variable("REGISTRY_CREDENTIAL_PASSWORD"), RegistryCtl)},
 		{Key: "REGISTRY_HTPASSWD", Form: Htpasswd, Shared: true, Settings: []Setting{
 			secret(Registry, whole("passwd")), secret(Registry, namedBy(RegistryConfigFile, "auth", "htpasswd", "path"))}},
 		{Key: "HARBOR_ADMIN_PASSWORD", Form: AdminPassword, Settings: byParts(Variable("HARBOR_ADMIN_PASSWORD"), Core, Exporter)},

@@ -1,0 +1,56 @@
+package validateha
+
+import (
+	"path"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/fn/framework"
+
+	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/kube"
+)
+
+var registryPassword = Rule{
+	ID: "N13", Severity: framework.Error,
+	What: "The registry lets in who the core logs in as: its htpasswd file has the bcrypt hash of REGISTRY_CREDENTIAL_PASSWORD.",
+	Why: "Otherwise pushes and pulls end with the registry's 401, with one replica of several just as often as requests reach it, while health stays " +
+		"green (seen with Harbor 2.15.1: 0 of 24 pushes; distribution v2.8 registry/auth/htpasswd).",
+	Do: "Make the two together; krmfn secrets does.",
+	Of: []harbor.Generation{harbor.V2},
+	check: ofReadable(func(p *pass, c *part) {
+		for _, core := range p.beside(c, harbor.Core) {
+			checkHtpasswd(p, c, core)
+		}
+	}),
+}
+
+// checkHtpasswd compares the registry's file with what a core has.
+func checkHtpasswd(p *pass, c, core *part) {
+	file := c.registry.Get("auth", "htpasswd", "path")
+	if !file.Known || file.Text == "" {
+		return
+	}
+	found, password := c.At(p.list, file.Text), "REGISTRY_CREDENTIAL_PASSWORD"
+	v, _ := core.env.Get(password)
+	user, _ := core.env.Get(harbor.RegistryUserSetting.Places[0].Variable)
+	at := c.WhereSet(found.Value, "")
+	switch {
+	case found.State == kube.Absent:
+		p.error(c.RNode, c.Path.Append("volumeMounts"), "no mount provides %s, with which the registry knows the core: it lets nobody in", shown(file))
+	case found.State == kube.Unsure, found.Value.Broken, v.Broken, v.Text == "":
+		// L16 and L09 tell
+	case !found.Value.Known || !v.Known:
+		p.note(at.Object, at.Path, "%s cannot be seen: check that it is made of %s of the core",
+			sources(append(found.Value.Unseen, v.Unseen...)), password)
+	case harbor.Placeholder(strings.TrimSpace(found.Value.Text)) || harbor.Placeholder(v.Text):
+	default:
+		name := ""
+		if user.Known {
+			name = user.Text
+		}
+		if why := harbor.CheckHtpasswd(found.Value.Text, name, v.Text); why != "" {
+			p.error(at.Object, at.Path, "this %s %s: the core logs in with %s and gets a 401, and nobody can push or pull: make the two together (krmfn secrets)",
+				path.Base(shown(file)), why, password)
+		}
+	}
+}
