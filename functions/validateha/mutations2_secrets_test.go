@@ -76,11 +76,11 @@ func pkcs8Key(m *manifests) bool {
 
 // otherKey is a key that another core does not have.
 func otherKey(m *manifests) bool {
-	keys, err := newPair()
+	key, err := another()
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	return secondCore("tls.key", keys.key)(m)
+	return secondCore("tls.key", key)(m)
 }
 
 func secret2(key, value string) change {
@@ -110,16 +110,16 @@ var secretMutations2 = []mutation{
 	{"no file of secretKey", "L09", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 1)},
 	{"password of the database in sight", "L09", w, give2("core", 0, "POSTGRESQL_PASSWORD", otherSecret)},
 	{"password in a URL of Redis", "L09", w, give2("core", 0, "_REDIS_URL_CORE", "redis+sentinel://:"+otherSecret+"@sentinel-0.example.com:26379/mymaster/0")},
-	{"password in the jobservice's file", "L09", w, text("ConfigMap", "harbor-jobservice", "namespace: harbor", "redis_url: redis://:"+otherSecret+"@redis:6379/1\n        namespace: harbor", "data", "config.yml")},
-	{"keys of an object storage in config.yml", "L09", w, text("ConfigMap", "harbor-registry", "rootdirectory: /storage", "rootdirectory: /storage\n      s3: {secretkey: "+otherSecret+"}", "data", "config.yml")},
+	{"password in the jobservice's file", "L09", w, text("ConfigMap", "harbor-jobservice", "    namespace: harbor", "    redis_url: redis://:"+otherSecret+"@redis:6379/1\n    namespace: harbor", "data", "config.yml")},
+	{"password of the registry in its file", "L09", w, text("ConfigMap", "harbor-registry", "version: 0.1", "version: 0.1\nproxy: {password: "+otherSecret+"}", "data", "config.yml")},
 	{"a password that everybody knows", "L09", w, secret2("HARBOR_ADMIN_PASSWORD", "Harbor12345")},
 	{"the chart's password of the registry", "L09", w, both(secret2("REGISTRY_CREDENTIAL_PASSWORD", "harbor_registry_password"),
-		secret2("REGISTRY_HTPASSWD", "harbor_registry_user:$2a$05$IPnI.TSgP8ek1/ESjkULVemA.A3nSXPdN80ljsmcun7FtE3ViSYU1"))},
+		secret2("REGISTRY_HTPASSWD", "harbor_registry_user:$2a$05$IPnI.TSgP8ek1/ESjkULVemA.A3nSXPdN80ljsmcun7FtE3ViSYUq"))},
 	{"no http secret of the registry", "L05", e, unset2("registry", 0, "REGISTRY_HTTP_SECRET")},
 	{"token key in PKCS#8", "L08", e, pkcs8Key},
 	{"no token key", "L08", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 2)},
 	{"htpasswd of another password", "N13", e, secret2("REGISTRY_CREDENTIAL_PASSWORD", otherSecret)},
-	{"htpasswd of another user", "N13", e, core2("REGISTRY_CREDENTIAL_USERNAME", "somebody")},
+	{"htpasswd of another user", "N13", e, of(has("Secret", "harbor-secrets"), core2("REGISTRY_CREDENTIAL_USERNAME", "somebody"))},
 	{"htpasswd with SHA-1", "N13", e, secret2("REGISTRY_HTPASSWD", "harbor_registry_user:{SHA}rNV8Od5pZ0RrIN8J8oDKK4Xh0Oc=")},
 	{"no htpasswd", "N13", e, cut("Deployment", "harbor-registry", "spec", "template", "spec", "containers", 0, "volumeMounts", 2)},
 }
