@@ -61,8 +61,8 @@ var Rules = []Rule{
 	oneStore,
 	oneRedis, lastingRedis, databaseLoad,
 	needs,
-	readableJobLogs, reachableStorage,
 	registryPassword,
+	readableJobLogs, reachableStorage,
 }
 
 func ruleByID(id string) (Rule, bool) {
