@@ -181,7 +181,7 @@ func (r registries) behindTLS(t *testing.T, certificate, key []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := c.do("POST", "https://"+hub+":443/v2/library/upload/blobs/uploads/", token, nil)
+		response := c.do("POST", "https://"+hub+":443/v2/library/upload/blobs/uploads/", "Bearer "+token, nil)
 		to, err := response.Location()
 		if err != nil || response.StatusCode != http.StatusAccepted || to.Scheme != scheme {
 			t.Errorf("a push begins with %s and goes on at %v (%v), want %s", response.Status, to, err, scheme)
