@@ -35,10 +35,8 @@ func checkHtpasswd(p *pass, c, core *part) {
 	user, _ := core.env.Get(harbor.RegistryUserSetting.Places[0].Variable)
 	at := c.WhereSet(found.Value, "")
 	switch {
-	case found.State == kube.Absent:
-		p.error(c.RNode, c.Path.Append("volumeMounts"), "no mount provides %s, with which the registry knows the core: it lets nobody in", shown(file))
-	case found.State == kube.Unsure, found.Value.Broken, v.Broken, v.Text == "":
-		// L16 and L09 tell
+	case found.State != kube.Present, found.Value.Broken, v.Broken, v.Text == "":
+		// L02, L16 and L09 tell
 	case !found.Value.Known || !v.Known:
 		p.note(at.Object, at.Path, "%s cannot be seen: check that it is made of %s of the core",
 			sources(append(found.Value.Unseen, v.Unseen...)), password)
