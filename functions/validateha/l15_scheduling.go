@@ -45,8 +45,8 @@ func checkWorkload(p *pass, c *part, parts []*part) {
 	}
 	var down []string
 	for _, c := range parts {
-		if at := c.Path.Append("readinessProbe"); krm.Lookup(c.RNode, at...) == nil {
-			p.warn(c.RNode, at, "is missing: requests are sent to pods that do not answer yet")
+		if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
+			p.warn(c.RNode, c.Path, "has no readinessProbe: requests are sent to pods that do not answer yet")
 		}
 		if means := c.Part().DownMeans; c.scale.single() && c.Single() == "" && means != "" && !slices.Contains(down, means) {
 			down = append(down, means)

@@ -1,6 +1,7 @@
 package validateha_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func all(scheme, login, server string) change {
 	return both(tell("core", "_REDIS_URL_CORE", url("0")), tell("core", "_REDIS_URL_REG", url("2")), tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", url("1")),
 		tell("trivy", "SCANNER_REDIS_URL", url("5")), tell("trivy", "SCANNER_STORE_REDIS_URL", url("5")), tell("trivy", "SCANNER_JOB_QUEUE_REDIS_URL", url("5")),
 		inRegistry("sentinelMasterSet: mymaster", "# no Sentinel"),
-		inRegistry("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", "addr: "+server))
+		inRegistry("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", fmt.Sprintf("addr: %q", server)))
 }
 
 // second adds a second workload of a part that is told something else.
@@ -146,7 +147,7 @@ var serversMutations2 = []mutation{
 	{"a word for the number of a database", "L07", e, tell("core", "_REDIS_URL_CORE", sentinels(secretRedis, "mymaster/zero"))},
 	{"sessions in each pod", "L07", e, all("redis", secretRedis, "127.0.0.1:6379")},
 	{"empty password of the chart", "L07", w, both(all("redis", ":@", "redis.example.com:6379"), untell("registry", "REGISTRY_REDIS_PASSWORD"))},
-	{"registry's Redis without port", "L07", w, both(all("redis", secretRedis, "redis.example.com:6379"), inRegistry("addr: redis.example.com:6379", "addr: redis.example.com"))},
+	{"registry's Redis without port", "L07", w, both(all("redis", secretRedis, "redis.example.com:6379"), inRegistry(`addr: "redis.example.com:6379"`, "addr: redis.example.com"))},
 
 	{"sessions in another database", "N01", e, second("core", "_REDIS_URL_CORE", sentinels(secretRedis, "mymaster/3"))},
 	{"sessions in another Redis", "N01", e, second("core", "_REDIS_URL_CORE", "redis+sentinel://"+secretRedis+"other.example.com:26379/mymaster/0")},
