@@ -232,7 +232,17 @@ spec:
       - name: core
         image: goharbor/harbor-core:v2.15.1
         envFrom: [{configMapRef: {name: h-core}}]
-        env: [{name: SECRET, valueFrom: {secretKeyRef: {name: h-core, key: secret}}}]
+        env:
+        - {name: SECRET, valueFrom: {secretKeyRef: {name: h-core, key: secret}}}
+        - {name: CORE_SECRET, valueFrom: {secretKeyRef: {name: h-secrets, key: secret}}}
+        - {name: JOBSERVICE_SECRET, valueFrom: {secretKeyRef: {name: h-secrets, key: jobservice}}}
+        - {name: CSRF_KEY, valueFrom: {secretKeyRef: {name: h-secrets, key: csrf}}}
+        - {name: REGISTRY_CREDENTIAL_PASSWORD, valueFrom: {secretKeyRef: {name: h-secrets, key: registry}}}
+        volumeMounts:
+        - {name: keys, mountPath: /etc/core/key, subPath: secretKey}
+        - {name: keys, mountPath: /etc/core/private_key.pem, subPath: tls.key}
+      volumes:
+      - {name: keys, secret: {secretName: h-secrets}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -260,6 +270,7 @@ spec:
       containers:
       - name: registry
         image: goharbor/registry-photon:v2.15.1
+        envFrom: [{secretRef: {name: h-secrets}}]
         volumeMounts:
         - {name: data, mountPath: /storage}
         - {name: config, mountPath: /etc/registry/config.yml, subPath: config.yml}
