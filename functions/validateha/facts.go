@@ -114,6 +114,17 @@ func (f *facts) beside(c *part, names ...string) []*part {
 	return slices.DeleteFunc(f.named(names...), func(other *part) bool { return other.Harbor != c.Harbor })
 }
 
+// harbors are those of the parts, in their order.
+func (f *facts) harbors() []*harbor.Harbor {
+	var all []*harbor.Harbor
+	for _, c := range f.parts {
+		if !slices.Contains(all, c.Harbor) {
+			all = append(all, c.Harbor)
+		}
+	}
+	return all
+}
+
 // services are those that lead to Harbor, each once.
 func (f *facts) services() []*yaml.RNode {
 	var all []*yaml.RNode

@@ -64,7 +64,7 @@ func checkConfigPath(p *pass, c *part) {
 // toMount is the section that mounts the config where the registry reads it, "" where
 // there is none: Harbor 2.x has never had that mistake.
 func (c *part) toMount() string {
-	if c.Generation() == harbor.V1 {
+	if c.Harbor.IsV1() {
 		return toMount
 	}
 	return ""

@@ -40,7 +40,7 @@ var tokenSettings = [][2]string{{"issuer", harbor.TokenIssuer}, {"service", harb
 
 func checkAuth(p *pass, c *part) {
 	r := c.registry
-	if c.Generation() == harbor.V2 {
+	if _, byPassword := c.Harbor.SecretOfForm(harbor.Htpasswd); byPassword {
 		checkPasswords(p, c)
 		return
 	}
@@ -67,7 +67,7 @@ func checkAuth(p *pass, c *part) {
 }
 
 // checkPasswords looks at the file of passwords with which the core of Harbor 2.x logs
-// in. What is in it, L09 knows.
+// in. What is in it, registryPassword looks at.
 func checkPasswords(p *pass, c *part) {
 	r := c.registry
 	v, at := r.Get("auth", "htpasswd", "path"), r.LocationOf("auth", "htpasswd", "path")

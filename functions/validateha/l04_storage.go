@@ -99,13 +99,12 @@ func checkLogs(p *pass, c *part) {
 	logs := c.keeps(harbor.ForJobLogs)
 	switch {
 	case !logs.Folder.Known || logs.Folder.Text == "" || logs.Elsewhere:
-	case !logs.Mounted:
-		p.warn(c.RNode, c.Path.Append("volumeMounts"),
+	case !logs.Mounted, c.OfPod(logs.Mount):
+		f := p.warn(c.RNode, c.Path.Append("volumeMounts"),
 			"job logs are in %s, which is on no PersistentVolumeClaim: they are lost with the pod (harbor#3919)%s", shown(logs.Folder), apart(p, c))
-	case c.OfPod(logs.Mount):
-		p.warn(c.RNode, c.Path.Append("volumeMounts"),
-			"job logs are in %s, which is on no PersistentVolumeClaim: they are lost with the pod (harbor#3919)%s",
-			shown(logs.Folder), apart(p, c)).add(toVolume(harbor.ForJobLogs))
+		if logs.Mounted {
+			f.add(toVolume(harbor.ForJobLogs))
+		}
 	case logs.Mount.Template && p.replicas(c).several():
 		p.warn(c.RNode, logs.Mount.Volume, "job logs are on a volume that each of %s has to itself%s", p.replicas(c).word, apart(p, c))
 	}

@@ -28,9 +28,10 @@ func checkCache(p *pass, c *part) {
 	}
 	v, at := r.Get(setting...), r.LocationOf(setting...)
 	s := p.replicas(c)
-	deletes := r.Get("storage", "delete", "enabled").Text == "true"
+	// Garbage collection deletes through registryctl while Harbor runs.
+	deletes := r.Get("storage", "delete", "enabled").Text == "true" && len(p.beside(c, harbor.RegistryCtl)) > 0
 	switch {
-	case v.Text == "inmemory" && s.several() && deletes && c.Generation() == harbor.V2:
+	case v.Text == "inmemory" && s.several() && deletes:
 		p.error(at.Object, at.Path,
 			"%s is inmemory and there are %s: what Harbor deletes, as each garbage collection does, is gone in one, and the others go on "+
 				"saying that they have it", strings.Join(setting, "."), s.word)
@@ -40,7 +41,7 @@ func checkCache(p *pass, c *part) {
 	case v.Text == "redis" && r.Get("redis", "addr").Text == "":
 		f := p.error(at.Object, at.Path,
 			"%s is redis, but redis.addr is not set: the registry panics when it starts", strings.Join(setting, "."))
-		if c.Generation() == harbor.V2 {
+		if len(c.redis) > 0 {
 			f.add(toRedis)
 		}
 	}

@@ -39,7 +39,7 @@ func checkRedisPlace(p *pass, c *part, r harbor.RedisPlace) {
 	case v.Known && v.Text == "":
 		missingRedis(p, c, r)
 	case lineBreak(v), lineBreak(r.Login):
-		f := p.redis(c, r, "%s holds a line break: Redis refuses the password, or the %s takes another database", name, c.Name())
+		f := p.redis(c, r, "%s holds a line break: Redis refuses the password, or the %s does not find its database", name, c.Name())
 		if v.Secret || r.Login.Secret {
 			f.add("")
 		}
@@ -73,7 +73,7 @@ func (p *pass) redis(c *part, r harbor.RedisPlace, format string, args ...any) *
 
 // wanted is what a password has to be like in that place.
 func wanted(r harbor.RedisPlace) string {
-	if r.Read.Generation() == harbor.V1 {
+	if _, inParts := r.Read.Harbor.SecretOfForm(harbor.RedisPass); inParts {
 		return " and holds no comma"
 	}
 	return ", with each / % ? # and space in it percent-encoded, as a URL wants it"

@@ -17,7 +17,7 @@ import (
 var tokenKeys = Rule{
 	ID: "L08", Severity: framework.Error,
 	What: "The key that the ui, or the core of 2.x, signs tokens with is in a format that it reads; with 1.x the registry's certificate belongs to it.",
-	Why: "Otherwise nobody can log in: the ui and the core read PKCS#1 only, which openssl genrsa no longer writes since OpenSSL 3, and " +
+	Why: "Otherwise docker cannot log in, push or pull: the ui and the core read PKCS#1 only, which openssl genrsa no longer writes since OpenSSL 3, and " +
 		"the registry of 1.x knows a key by its public part (distribution v2.6.2 registry/auth/token; docker/libtrust; seen with Harbor " +
 		"2.15.1: /service/token answers 500, while health stays green).",
 	Do: "Make the two together; krmfn secrets does.",
@@ -60,7 +60,7 @@ func checkTokenKey(p *pass, ui *part) {
 					"from it", sources(unseen), path.Base(harbor.TokenKeyFile))
 		case !slices.ContainsFunc(certificate.keys, func(c *rsa.PublicKey) bool { return c.Equal(key.keys[0]) }):
 			p.error(certificate.Object, certificate.Path,
-				"this certificate does not belong to the ui's %s: the registry refuses every token, and nobody can log in",
+				"this certificate does not belong to the ui's %s: the registry refuses every token, and docker cannot push or pull",
 				path.Base(harbor.TokenKeyFile))
 		}
 	}
@@ -77,7 +77,7 @@ func privateKey(p *pass, c *part) (half, bool) {
 	switch {
 	case found.State == kube.Absent:
 		p.error(c.RNode, c.Path.Append("volumeMounts"),
-			"no mount provides %s, with which the %s signs tokens: nobody can log in", shown(file), c.Name())
+			"no mount provides %s, with which the %s signs tokens: docker cannot log in, push or pull", shown(file), c.Name())
 		return h, false
 	case found.State == kube.Unsure:
 		p.note(c.RNode, found.Mount.Path,
@@ -90,7 +90,7 @@ func privateKey(p *pass, c *part) (half, bool) {
 	}
 	key, err := harbor.ParseTokenKey(found.Value.Text)
 	if err != nil {
-		p.error(h.Object, h.Path, "the %s cannot sign tokens, and nobody can log in: its %s %v", c.Name(), path.Base(harbor.TokenKeyFile), err)
+		p.error(h.Object, h.Path, "the %s cannot sign tokens, and docker cannot log in, push or pull: its %s %v", c.Name(), path.Base(harbor.TokenKeyFile), err)
 		return h, false
 	}
 	h.keys = []*rsa.PublicKey{&key.PublicKey}

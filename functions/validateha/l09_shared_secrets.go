@@ -116,7 +116,7 @@ func missing(p *pass, s secret, use harbor.SecretUse, name string) {
 	switch c := s.component; {
 	case c.Part().Gone.Known():
 	case use.Form == harbor.CSRFKey && p.replicas(c).several():
-		p.error(s.Object, s.Path, "%s is not set and %s: each makes up its own, and changes in the portal are refused with 403",
+		p.error(s.Object, s.Path, "%s is not set and there are %s: each makes up its own, and changes in the portal are refused with 403",
 			name, p.replicas(c).word).add(toSecrets)
 	case use.Form == harbor.CSRFKey:
 		p.warn(s.Object, s.Path, "%s is not set: the core makes up another one each time it starts, and open pages of the portal fail then", name).add(toSecrets)

@@ -65,7 +65,7 @@ func checkEntry(p *pass, c *part, a address) {
 	case len(ways) > 0:
 		checkPort(p, c, ways, a)
 	case len(proxies) > 0:
-		checkInside(p, proxies[0], a)
+		checkInside(p, c, proxies[0], a)
 	default:
 		p.note(a.Object, a.Path, "no nginx, Ingress or HTTPRoute among the resources leads to Harbor: check that clients reach it")
 	}
@@ -181,7 +181,7 @@ func checkPort(p *pass, c *part, ways []way, a address) {
 	sameScheme := slices.ContainsFunc(ways, func(w way) bool { return w.scheme == "" || w.scheme == a.Scheme })
 	switch {
 	case c.Harbor.RealmFollows() && !sameScheme:
-		a.error(p, "begins with %s://, but %s, where %s is spoken: docker is sent to %s for its token, and cookies are for that alone: "+
+		a.error(p, "begins with %s://, but %s, where %s is spoken: docker is sent to %s for its token, and logs in nowhere: "+
 			"write %s in endpoint.url, or endpoint.behind: loadBalancer if something in front speaks %s",
 			a.Scheme, reached, w.scheme, a.Scheme, w.address(a), a.Scheme)
 	case c.Harbor.RealmFollows(): // docker and logins work all the same (seen with Harbor 2.15.1)
@@ -213,7 +213,7 @@ func (w way) address(a address) harbor.Endpoint {
 }
 
 // checkInside reports a nginx that clients do not reach, or not for certain.
-func checkInside(p *pass, n *part, a address) {
+func checkInside(p *pass, c, n *part, a address) {
 	if len(n.services) == 0 {
 		checkNoEntry(p, n)
 		return
@@ -222,9 +222,12 @@ func checkInside(p *pass, n *part, a address) {
 	kind := krm.Text(s, "spec", "type")
 	switch {
 	case kind != "NodePort" && !a.OwnPort():
-		f := p.warn(a.Object, a.Path, "has port %s, but %s is reached from inside the cluster only: docker login is sent to an address where "+
-			"nothing answers (harbor#1994), unless something in front has that port: then write endpoint.behind: loadBalancer",
-			a.PortNumber(), krm.Name(s)).is(a.String())
+		sent := "docker login is sent to an address where nothing answers (harbor#1994)"
+		if c.Harbor.RealmFollows() {
+			sent = "the portal shows people an address where nothing answers"
+		}
+		f := p.warn(a.Object, a.Path, "has port %s, but %s is reached from inside the cluster only: %s, unless something in front has that port: "+
+			"then write endpoint.behind: loadBalancer", a.PortNumber(), krm.Name(s), sent).is(a.String())
 		if isNodePort(a.PortNumber()) {
 			f.add("nodePort.port")
 		}

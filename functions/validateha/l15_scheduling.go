@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
-	"krmfn.dev/harbor/internal/harbor"
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
@@ -107,13 +106,8 @@ func (c *part) constraints() []krm.Path {
 // checkTags says in one finding which parts have tags that are moved, for each
 // Harbor.
 func checkTags(p *pass) {
-	var seen []*harbor.Harbor
-	for _, c := range p.parts {
-		if slices.Contains(seen, c.Harbor) {
-			continue
-		}
-		seen = append(seen, c.Harbor)
-		same := slices.DeleteFunc(slices.Clone(p.parts), func(other *part) bool { return other.Harbor != c.Harbor || !mutable(other) })
+	for _, h := range p.harbors() {
+		same := slices.DeleteFunc(slices.Clone(p.parts), func(other *part) bool { return other.Harbor != h || !mutable(other) })
 		own := slices.DeleteFunc(slices.Clone(same), func(c *part) bool { return !c.mirrored() })
 		upstream := slices.DeleteFunc(same, (*part).mirrored)
 		const message = "has a tag that is not always the same image, %s, so that replicas may run different programs: name a release or, best, a digest"

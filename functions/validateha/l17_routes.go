@@ -14,25 +14,20 @@ import (
 // checkRoutes looks at the Ingresses and HTTPRoutes that lead to Harbor: at what they
 // pass to it, and not at what else they serve.
 func checkRoutes(p *pass) {
-	var seen []*harbor.Harbor
-	for _, c := range p.parts {
-		if slices.Contains(seen, c.Harbor) {
-			continue
-		}
-		seen = append(seen, c.Harbor)
-		for _, r := range c.Harbor.Entry().Routes {
+	for _, h := range p.harbors() {
+		for _, r := range h.Entry().Routes {
 			for _, b := range harbor.Backends(r.RNode) {
-				if to := c.Harbor.Answered(b.Location); len(to) > 0 {
-					checkBackend(p, c, b, append(slices.Clone(to), harbor.Nginx))
+				if to := h.Answered(b.Location); len(to) > 0 {
+					checkBackend(p, h, b, append(slices.Clone(to), harbor.Nginx))
 				}
 			}
 		}
 	}
 }
 
-func checkBackend(p *pass, c *part, b harbor.Backend, to []string) {
+func checkBackend(p *pass, h *harbor.Harbor, b harbor.Backend, to []string) {
 	s := kube.Find(p.list, "Service", b.Namespace, b.Name)
-	targets := p.beside(c, to...)
+	targets := slices.DeleteFunc(p.named(to...), func(t *part) bool { return t.Harbor != h })
 	if s == nil {
 		p.error(b.Object, b.Path, "passes requests for %s to Service %s, which is not among the resources: clients get 503", b.Location, b.Name).
 			is(b.Name)
@@ -40,7 +35,7 @@ func checkBackend(p *pass, c *part, b harbor.Backend, to []string) {
 	}
 	i := slices.IndexFunc(targets, func(t *part) bool { return t.Behind(s) })
 	if i < 0 {
-		checkStray(p, c, b, s, to)
+		checkStray(p, h, b, s, to)
 		return
 	}
 	ports := krm.Path{"spec", "ports"}
@@ -57,9 +52,9 @@ func checkBackend(p *pass, c *part, b harbor.Backend, to []string) {
 
 // checkStray looks at a backend whose Service leads to none of the parts that answer.
 // Pods that are not Harbor's may pass requests on.
-func checkStray(p *pass, c *part, b harbor.Backend, s *yaml.RNode, to []string) {
+func checkStray(p *pass, h *harbor.Harbor, b harbor.Backend, s *yaml.RNode, to []string) {
 	for _, other := range p.parts {
-		if other.Harbor == c.Harbor && other.Behind(s) {
+		if other.Harbor == h && other.Behind(s) {
 			p.error(b.Object, b.Path, "passes requests for %s to %s, which leads to the %s: want the %s",
 				b.Location, krm.Name(s), other.Name(), strings.Join(to[:len(to)-1], " or "))
 			return

@@ -20,14 +20,11 @@ var allParts = Rule{
 	Do: "Validate all manifests of a Harbor together; give a part of another image its container's name and a pod label (name: " +
 		"registry-apps, or app.kubernetes.io/component: registry).",
 	check: func(p *pass) {
-		var seen []*harbor.Harbor
-		for _, c := range p.parts {
-			if !slices.Contains(seen, c.Harbor) {
-				seen = append(seen, c.Harbor)
-				checkParts(p, c)
-				checkReleases(p, c)
-				checkKnown(p, c)
-			}
+		for _, h := range p.harbors() {
+			c := p.parts[slices.IndexFunc(p.parts, func(c *part) bool { return c.Harbor == h })]
+			checkParts(p, c)
+			checkReleases(p, c)
+			checkKnown(p, c)
 		}
 	},
 }

@@ -53,7 +53,7 @@ var endpointMutations2 = []mutation{
 	{"Gateway that ends TLS", "L13", e, both(address2("http://hub.example.com:443"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTPS", "443")))},
 }
 
-func address2(url string) change { return set("ConfigMap", "harbor-core", url, "data", "EXT_ENDPOINT") }
+func address2(url string) change { return core2("EXT_ENDPOINT", url) }
 
 func nginx2(old, by string) change {
 	return text("ConfigMap", "harbor-nginx", old, by, "data", "nginx.conf")

@@ -15,7 +15,7 @@ var registryMutations2 = []mutation{
 	{"arguments name another config", "L01", e, put("Workload", "harbor-registry", krm.List("serve", "/etc/registry/other.yml"), inPod("args")...)},
 
 	{"registry without auth", "L02", e, registry2("auth:\n  htpasswd:\n    realm: harbor-registry-basic-realm\n    path: /etc/registry/passwd\n", "")},
-	{"registry without auth, by a variable", "L02", e, registryVariable2("REGISTRY_AUTH", "none")},
+	{"registry without auth, by a variable", "L02", e, tell("registry", "REGISTRY_AUTH", "none")},
 	{"file of passwords without a path", "L02", e, registry2("    path: /etc/registry/passwd\n", "")},
 	{"file of passwords without a realm", "L02", e, registry2("    realm: harbor-registry-basic-realm\n", "")},
 	{"file of passwords that is not mounted", "L02", e, registry2("path: /etc/registry/passwd", "path: /etc/registry/htpasswd")},
@@ -33,18 +33,6 @@ var registryMutations2 = []mutation{
 	{"clients are sent to a name without domain", "N18", w, inS3("rgw:8000")},
 	{"clients are sent to a private network", "N18", w, inS3("http://10.1.2.3:8000")},
 	{"clients are sent to themselves", "N18", w, inS3("http://127.0.0.1:9000")},
-}
-
-func registry2(old, by string) change {
-	return text("ConfigMap", "harbor-registry", old, by, "data", "config.yml")
-}
-
-func jobservice2(old, by string) change {
-	return text("ConfigMap", "harbor-jobservice", old, by, "data", "config.yml")
-}
-
-func registryVariable2(name, value string) change {
-	return put("Workload", "harbor-registry", krm.Map("name", name, "value", value), inPod("env", 1)...)
 }
 
 // registryMount2 mounts a file of the registry elsewhere.

@@ -1,46 +1,8 @@
 package validateha_test
 
 import (
-	"slices"
-
-	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
-
-	"krmfn.dev/harbor/internal/krm"
 )
-
-// findVariable2 finds an entry of env in a container of a Deployment.
-func findVariable2(m *manifests, part string, container int, name string) (*yaml.RNode, []any, bool) {
-	obj := m.object("Deployment", "harbor-"+part)
-	env := []any{"spec", "template", "spec", "containers", container, "env"}
-	i := slices.IndexFunc(krm.Elements(obj, env...), func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-	return obj, append(env, i), i >= 0
-}
-
-// give2 sets a variable to a literal.
-func give2(part string, container int, name, value string) change {
-	return func(m *manifests) bool {
-		obj, at, ok := findVariable2(m, part, container, name)
-		if !ok {
-			return false
-		}
-		if err := krm.Set(&framework.ResourceList{}, obj, krm.Map("name", name, "value", value), at...); err != nil {
-			m.t.Fatal(err)
-		}
-		return true
-	}
-}
-
-// unset2 takes a variable away.
-func unset2(part string, container int, name string) change {
-	return func(m *manifests) bool {
-		obj, at, ok := findVariable2(m, part, container, name)
-		if ok {
-			krm.Remove(&framework.ResourceList{}, obj, at...)
-		}
-		return ok
-	}
-}
 
 // secondCore adds a second Deployment of the core that has one secret of its own.
 func secondCore(key, value string) change {
@@ -94,27 +56,27 @@ var secretMutations2 = []mutation{
 	{"secretKey of 15 characters", "L09", e, secret2("secretKey", "0123456789abcde")},
 	{"secretKey with a line break", "L09", e, secret2("secretKey", "0123456789abcdef\n")},
 	{"CSRF_KEY of 31 characters", "L09", e, secret2("CSRF_KEY", "0123456789012345678901234567890")},
-	{"no CSRF_KEY", "L09", e, unset2("core", 0, "CSRF_KEY")},
-	{"no CSRF_KEY and one core", "L09", w, both(unset2("core", 0, "CSRF_KEY"), set("Deployment", "harbor-core", 1, "spec", "replicas"))},
-	{"no CORE_SECRET", "L09", e, unset2("core", 0, "CORE_SECRET")},
-	{"no JOBSERVICE_SECRET of registryctl", "L09", e, unset2("registry", 1, "JOBSERVICE_SECRET")},
-	{"another CORE_SECRET of the jobservice", "L09", e, of(has("Secret", "harbor-secrets"), give2("jobservice", 0, "CORE_SECRET", otherSecret))},
-	{"another CORE_SECRET of registryctl", "L09", e, of(has("Secret", "harbor-secrets"), give2("registry", 1, "CORE_SECRET", otherSecret))},
-	{"another JOBSERVICE_SECRET of the jobservice", "L09", e, of(has("Secret", "harbor-secrets"), give2("jobservice", 0, "JOBSERVICE_SECRET", otherSecret))},
-	{"another password of the jobservice for the registry", "L09", e, of(has("Secret", "harbor-secrets"), give2("jobservice", 0, "REGISTRY_CREDENTIAL_PASSWORD", otherSecret))},
-	{"no password of the core for the registry", "L09", e, unset2("core", 0, "REGISTRY_CREDENTIAL_PASSWORD")},
+	{"no CSRF_KEY", "L09", e, untell("core", "CSRF_KEY")},
+	{"no CSRF_KEY and one core", "L09", w, both(untell("core", "CSRF_KEY"), set("Deployment", "harbor-core", 1, "spec", "replicas"))},
+	{"no CORE_SECRET", "L09", e, untell("core", "CORE_SECRET")},
+	{"no JOBSERVICE_SECRET of registryctl", "L09", e, untell("registryctl", "JOBSERVICE_SECRET")},
+	{"another CORE_SECRET of the jobservice", "L09", e, of(has("Secret", "harbor-secrets"), tell("jobservice", "CORE_SECRET", otherSecret))},
+	{"another CORE_SECRET of registryctl", "L09", e, of(has("Secret", "harbor-secrets"), tell("registryctl", "CORE_SECRET", otherSecret))},
+	{"another JOBSERVICE_SECRET of the jobservice", "L09", e, of(has("Secret", "harbor-secrets"), tell("jobservice", "JOBSERVICE_SECRET", otherSecret))},
+	{"another password of the jobservice for the registry", "L09", e, of(has("Secret", "harbor-secrets"), tell("jobservice", "REGISTRY_CREDENTIAL_PASSWORD", otherSecret))},
+	{"no password of the core for the registry", "L09", e, untell("core", "REGISTRY_CREDENTIAL_PASSWORD")},
 	{"CORE_SECRET with a line break", "L09", e, secret2("CORE_SECRET", "core-secret-1234\n")},
 	{"a second core with another CSRF_KEY", "L09", e, secondCore("CSRF_KEY", "0123456789abcdef0123456789abcdef")},
 	{"a second core with another secretKey", "L09", e, secondCore("secretKey", "fedcba9876543210")},
 	{"a second core with another token key", "L09", e, otherKey},
 	{"no file of secretKey", "L09", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 1)},
-	{"password of the database in sight", "L09", w, give2("core", 0, "POSTGRESQL_PASSWORD", otherSecret)},
+	{"password of the database in sight", "L09", w, tell("core", "POSTGRESQL_PASSWORD", otherSecret)},
 	{"password in the jobservice's file", "L09", w, text("ConfigMap", "harbor-jobservice", "    namespace: harbor", "    redis_url: redis://:"+otherSecret+"@redis:6379/1\n    namespace: harbor", "data", "config.yml")},
 	{"password of the registry in its file", "L09", w, text("ConfigMap", "harbor-registry", "version: 0.1", "version: 0.1\nproxy: {password: "+otherSecret+"}", "data", "config.yml")},
 	{"a password that everybody knows", "L09", w, secret2("HARBOR_ADMIN_PASSWORD", "Harbor12345")},
 	{"the chart's password of the registry", "L09", w, both(secret2("REGISTRY_CREDENTIAL_PASSWORD", "harbor_registry_password"),
 		secret2("REGISTRY_HTPASSWD", "harbor_registry_user:$2a$05$IPnI.TSgP8ek1/ESjkULVemA.A3nSXPdN80ljsmcun7FtE3ViSYUq"))},
-	{"no http secret of the registry", "L05", e, unset2("registry", 0, "REGISTRY_HTTP_SECRET")},
+	{"no http secret of the registry", "L05", e, untell("registry", "REGISTRY_HTTP_SECRET")},
 	{"token key in PKCS#8", "L08", e, pkcs8Key},
 	{"no token key", "L08", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 2)},
 	{"htpasswd of another password", "N13", e, secret2("REGISTRY_CREDENTIAL_PASSWORD", otherSecret)},

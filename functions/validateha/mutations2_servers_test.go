@@ -11,36 +11,6 @@ import (
 	"krmfn.dev/harbor/internal/krm"
 )
 
-// tell gives a variable of a part of Harbor 2.x a value, whether it is there or not.
-func tell(part, name, value string) change {
-	return func(m *manifests) bool {
-		obj := m.object("Workload", "harbor-"+part)
-		if obj == nil {
-			return false
-		}
-		env := krm.Elements(obj, inPod("env")...)
-		i := slices.IndexFunc(env, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-		if i < 0 {
-			i = len(env)
-		}
-		return put("Workload", "harbor-"+part, func() *yaml.Node { return krm.Map("name", name, "value", value) }, inPod("env", i)...)(m)
-	}
-}
-
-// untell takes a variable of a part of Harbor 2.x away.
-func untell(part, name string) change {
-	return func(m *manifests) bool {
-		obj := m.object("Workload", "harbor-"+part)
-		i := slices.IndexFunc(krm.Elements(obj, inPod("env")...), func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-		return i >= 0 && cut("Workload", "harbor-"+part, inPod("env", i)...)(m)
-	}
-}
-
-// inRegistry replaces a part of the registry's config.yml.
-func inRegistry(old, by string) change {
-	return text("ConfigMap", "harbor-registry", old, by, "data", "config.yml")
-}
-
 // sentinels is the URL by which the overlay reaches Redis, with another login,
 // master and number.
 func sentinels(login, path string) string {
@@ -53,8 +23,8 @@ func all(scheme, login, server string) change {
 	url := func(n string) string { return scheme + "://" + login + server + "/" + n }
 	return both(tell("core", "_REDIS_URL_CORE", url("0")), tell("core", "_REDIS_URL_REG", url("2")), tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", url("1")),
 		tell("trivy", "SCANNER_REDIS_URL", url("5")), tell("trivy", "SCANNER_STORE_REDIS_URL", url("5")), tell("trivy", "SCANNER_JOB_QUEUE_REDIS_URL", url("5")),
-		inRegistry("sentinelMasterSet: mymaster", "# no Sentinel"),
-		inRegistry("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", fmt.Sprintf("addr: %q", server)))
+		registry2("sentinelMasterSet: mymaster", "# no Sentinel"),
+		registry2("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", fmt.Sprintf("addr: %q", server)))
 }
 
 // second adds a second workload of a part that is told something else.
@@ -147,7 +117,7 @@ var serversMutations2 = []mutation{
 	{"a word for the number of a database", "L07", e, tell("core", "_REDIS_URL_CORE", sentinels(secretRedis, "mymaster/zero"))},
 	{"sessions in each pod", "L07", e, all("redis", secretRedis, "127.0.0.1:6379")},
 	{"empty password of the chart", "L07", w, both(all("redis", ":@", "redis.example.com:6379"), untell("registry", "REGISTRY_REDIS_PASSWORD"))},
-	{"registry's Redis without port", "L07", w, both(all("redis", secretRedis, "redis.example.com:6379"), inRegistry(`addr: "redis.example.com:6379"`, "addr: redis.example.com"))},
+	{"registry's Redis without port", "L07", w, both(all("redis", secretRedis, "redis.example.com:6379"), registry2(`addr: "redis.example.com:6379"`, "addr: redis.example.com"))},
 
 	{"sessions in another database", "N01", e, second("core", "_REDIS_URL_CORE", sentinels(secretRedis, "mymaster/3"))},
 	{"sessions in another Redis", "N01", e, second("core", "_REDIS_URL_CORE", "redis+sentinel://"+secretRedis+"other.example.com:26379/mymaster/0")},
@@ -156,8 +126,8 @@ var serversMutations2 = []mutation{
 	{"the cache of another database is cleared", "N01", e, tell("core", "_REDIS_URL_REG", sentinels(secretRedis, "mymaster/3"))},
 	{"the cache of database 0 is cleared", "N01", e, tell("core", "_REDIS_URL_REG", sentinels(secretRedis, "mymaster"))},
 	{"the cache of another Redis is cleared", "N01", e, tell("core", "_REDIS_URL_REG", "redis+sentinel://"+secretRedis+"other.example.com:26379/mymaster/2")},
-	{"the registry has another database", "N01", e, inRegistry("db: 2", "db: 4")},
-	{"the registry has database 0", "N01", e, inRegistry("db: 2", "#")},
+	{"the registry has another database", "N01", e, registry2("db: 2", "db: 4")},
+	{"the registry has database 0", "N01", e, registry2("db: 2", "#")},
 	{"the registry has another database by variable", "N01", e, tell("registry", "REGISTRY_REDIS_DB", "4")},
 	{"registries with a cache each", "N01", e, second("registry", "REGISTRY_REDIS_DB", "4")},
 	{"another port", "N01", e, both(all("redis", secretRedis, "redis.example.com:6379"), tell("core", "_REDIS_URL_REG", "redis://"+secretRedis+"redis.example.com:6380/2"))},
@@ -165,7 +135,7 @@ var serversMutations2 = []mutation{
 	{"scans apart", "N01", e, second("trivy", "SCANNER_REDIS_URL", sentinels(secretRedis, "mymaster/8"))},
 	{"Trivy's store apart", "N01", w, tell("trivy", "SCANNER_STORE_REDIS_URL", sentinels(secretRedis, "mymaster/8"))},
 	{"figures of another queue", "N01", w, both(add(exporter), tell("exporter", "HARBOR_REDIS_URL", sentinels(secretRedis, "mymaster/0")))},
-	{"the registry knows no Sentinels", "N01", w, inRegistry("sentinelMasterSet: mymaster", "#")},
+	{"the registry knows no Sentinels", "N01", w, registry2("sentinelMasterSet: mymaster", "#")},
 	{"one part without Sentinels", "N01", w, second("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"redis.example.com:6379/0")},
 	{"TLS in one part", "N01", e, tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", strings.Replace(sentinels(secretRedis, "mymaster/1"), "redis+", "rediss+", 1))},
 	{"TLS in the registry alone", "N01", w, tell("registry", "REGISTRY_REDIS_ENABLETLS", "true")},
@@ -198,7 +168,7 @@ var serversMutations2 = []mutation{
 
 	{"the queue in a Redis that is gone", "L17", e, tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis://"+secretRedis+"harbor-redis:6379/1")},
 	{"sessions in a Redis that is gone", "L17", e, second("core", "_REDIS_URL_CORE", "redis://harbor-redis:6379/0")},
-	{"the cache in a Redis that is gone", "L17", e, both(inRegistry("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", "addr: harbor-redis:6379"), inRegistry("sentinelMasterSet: mymaster", "#"))},
+	{"the cache in a Redis that is gone", "L17", e, both(registry2("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", "addr: harbor-redis:6379"), registry2("sentinelMasterSet: mymaster", "#"))},
 	{"all in a Redis that is gone", "L17", w, all("redis", secretRedis, "harbor-redis:6379")},
 	{"the queue in a Redis without pods", "L17", e, both(ownRedis, drop("StatefulSet", "harbor-redis"), tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis://"+secretRedis+"harbor-redis:6379/1"))},
 	{"a database without pods", "L17", w, both(ownDatabase, drop("StatefulSet", "harbor-database"), toOwn)},
@@ -234,7 +204,7 @@ func TestServers2(t *testing.T) {
 		"the cache layer":                 {"", both(tell("core", "_REDIS_URL_CACHE_LAYER", sentinels(secretRedis, "mymaster/7")), tell("jobservice", "_REDIS_URL_CACHE_LAYER", sentinels(secretRedis, "mymaster/7")))},
 		"an empty optional place":         {"", tell("core", "_REDIS_URL_HARBOR", "")},
 		"a Redis for each purpose":        {"", tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis://"+secretRedis+"queue.example.com:6379/0")},
-		"a registry without cache":        {"", both(inRegistry("layerinfo: redis", "#"), inRegistry("db: 2", "db: 4"))},
+		"a registry without cache":        {"", both(registry2("layerinfo: redis", "#"), registry2("db: 2", "db: 4"))},
 		"a part that is stopped":          {"", both(second("core", "_REDIS_URL_CORE", "redis://other.example.com:6379/9"), set("Deployment", "harbor-core-2", 0, "spec", "replicas"))},
 		"two purposes in one database":    {"N01", both(tell("trivy", "SCANNER_REDIS_URL", sentinels(secretRedis, "mymaster/0")), tell("trivy", "SCANNER_STORE_REDIS_URL", sentinels(secretRedis, "mymaster/0")), tell("trivy", "SCANNER_JOB_QUEUE_REDIS_URL", sentinels(secretRedis, "mymaster/0")))},
 		"Redis of a Secret":               {"L07", fromSecret("core", "_REDIS_URL_CORE")},
@@ -280,14 +250,5 @@ func TestServers2(t *testing.T) {
 
 // fromSecret reads a variable from a Secret that is not among the resources.
 func fromSecret(part, name string) change {
-	return func(m *manifests) bool {
-		if !tell(part, name, "x")(m) {
-			return false
-		}
-		obj := m.object("Workload", "harbor-"+part)
-		i := slices.IndexFunc(krm.Elements(obj, inPod("env")...), func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-		return put("Workload", "harbor-"+part, func() *yaml.Node {
-			return krm.Map("name", name, "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "elsewhere", "key", "url")))
-		}, inPod("env", i)...)(m)
-	}
+	return variable2(part, name, "valueFrom", krm.Map("secretKeyRef", krm.Map("name", "elsewhere", "key", "url")))
 }

@@ -16,7 +16,7 @@ var storageMutations2 = []mutation{
 	{"images in a hostPath", "L04", e, volume2("harbor-registry", "images", "hostPath", krm.Map("path", "/data"))},
 	{"images on a volume of each pod", "L04", e, eachPod2("harbor-registry", "images")},
 	{"images elsewhere", "L04", e, text("ConfigMap", "harbor-registry", "rootdirectory: /storage", "rootdirectory: /data", "data", "config.yml")},
-	{"images elsewhere by variable", "L04", e, variable2("harbor-registry", 0, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/data")},
+	{"images elsewhere by variable", "L04", e, tell("registry", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/data")},
 	{"images on a claim of one node", "L04", e, both(set("PersistentVolumeClaim", "harbor-registry", krm.List("ReadWriteOncePod"), claimModes...),
 		drop("PersistentVolume", "harbor-registry"), cut("PersistentVolumeClaim", "harbor-registry", "spec", "volumeName"))},
 	{"registryctl without the images", "L04", e, cut("Deployment", "harbor-registry", "spec", "template", "spec", "containers", 1, "volumeMounts", 0)},
@@ -24,8 +24,8 @@ var storageMutations2 = []mutation{
 		set("Deployment", "harbor-registry", "other", "spec", "template", "spec", "containers", 1, "volumeMounts", 0, "name"),
 		addVolume2("harbor-registry", krm.Map("name", "other", "persistentVolumeClaim", krm.Map("claimName", "harbor-jobservice"))))},
 	{"registryctl in another folder", "L04", e, put("Deployment", "harbor-registry", "images", "spec", "template", "spec", "containers", 1, "volumeMounts", 0, "subPath")},
-	{"registryctl on the registry's old folder", "L04", e, variable2("harbor-registry", 1, "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/storage/old")},
-	{"registryctl with another storage", "L04", e, variable2("harbor-registry", 1, "REGISTRY_STORAGE", "inmemory")},
+	{"registryctl on the registry's old folder", "L04", e, tell("registryctl", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/storage/old")},
+	{"registryctl with another storage", "L04", e, tell("registryctl", "REGISTRY_STORAGE", "inmemory")},
 	{"claim without class", "L14", e, cut("PersistentVolumeClaim", "harbor-registry", "spec", "storageClassName")},
 	{"volume too small", "L14", e, set("PersistentVolume", "harbor-registry", "5Gi", "spec", "capacity", "storage")},
 	{"volume goes with the claim", "L14", e, set("PersistentVolume", "harbor-registry", "Delete", "spec", "persistentVolumeReclaimPolicy")},
@@ -69,13 +69,6 @@ func eachPod2(workload, name string) change {
 		return at != nil && cut("Deployment", workload, at...)(m) && put("Deployment", workload, krm.List(krm.Map("metadata", krm.Map("name", name),
 			"spec", krm.Map("accessModes", krm.List("ReadWriteOnce")))), "spec", "volumeClaimTemplates")(m) &&
 			set("Deployment", workload, "StatefulSet", "kind")(m)
-	}
-}
-
-func variable2(workload string, container int, name, value string) change {
-	return func(m *manifests) bool {
-		at := krm.Path{"spec", "template", "spec", "containers", container, "env"}
-		return put("Deployment", workload, krm.Map("name", name, "value", value), at.Append(len(krm.Elements(m.object("Deployment", workload), at...)))...)(m)
 	}
 }
 

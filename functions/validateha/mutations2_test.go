@@ -1,13 +1,11 @@
 package validateha_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/golden"
@@ -21,6 +19,8 @@ var mutations2 = slices.Concat(generalMutations2, storageMutations2, workloadMut
 var generalMutations2 = []mutation{
 	{"images of one node", "L04", e, set("PersistentVolumeClaim", "harbor-registry", krm.List("ReadWriteOnce"), "spec", "accessModes")},
 	{"ConfigMap of the core is missing", "L16", w, drop("ConfigMap", "harbor-core")},
+	{"ConfigMap of the registry misspelt", "L16", e, set("ConfigMap", "harbor-registry", "harbor-registri", "metadata", "name")},
+	{"key that the Secret lacks", "L16", e, cut("Secret", "harbor-secrets", "stringData", "JOBSERVICE_SECRET")},
 	{"no core", "L18", e, drop("Deployment", "harbor-core")},
 }
 
@@ -43,26 +43,11 @@ var (
 	allStarts2  map[string]start
 )
 
-// clean2 satisfies every rule: pods are spread, and all Secrets are among the
-// resources.
+// clean2 satisfies every rule: all Secrets are among the resources, and cores do not
+// wait for each other.
 func clean2(t testing.TB, text string) string {
 	m := parse(t, text)
-	budgets := ""
-	for _, obj := range m.items {
-		if !slices.Contains([]string{"Deployment", "StatefulSet"}, obj.GetKind()) || krm.Lookup(obj, "spec", "template", "spec", "topologySpreadConstraints") != nil {
-			continue
-		}
-		component := krm.Text(obj, "spec", "selector", "matchLabels", "app.kubernetes.io/component")
-		selector := krm.Map("matchLabels", krm.Map("app.kubernetes.io/component", component))
-		if err := krm.Set(&framework.ResourceList{}, obj, krm.List(krm.Map("maxSkew", 1, "topologyKey", "kubernetes.io/hostname",
-			"whenUnsatisfiable", "DoNotSchedule", "labelSelector", selector)), "spec", "template", "spec", "topologySpreadConstraints"); err != nil {
-			t.Fatal(err)
-		}
-		budgets += fmt.Sprintf("apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata:\n  name: %s\nspec:\n  maxUnavailable: 1\n"+
-			"  selector:\n    matchLabels:\n      app.kubernetes.io/component: %s\n---\n", obj.GetName(), component)
-	}
-	m.add(budgets)
-	set("ConfigMap", "harbor-core", "redis", "data", "QUOTA_UPDATE_PROVIDER")(m)
+	core2("QUOTA_UPDATE_PROVIDER", "redis")(m)
 	m.items = append(m.items, secretObjects2(t)...)
 	return m.text()
 }
@@ -99,5 +84,57 @@ func TestClean2(t *testing.T) {
 		if len(found) > 0 {
 			t.Errorf("%s: there are findings:\n%s", name, strings.Join(found, "\n"))
 		}
+	}
+}
+
+// core2 gives a setting of the core another value.
+func core2(name, value string) change {
+	return set("ConfigMap", "harbor-core", value, "data", name)
+}
+
+// registry2 replaces a part of the registry's config.yml.
+func registry2(old, by string) change {
+	return text("ConfigMap", "harbor-registry", old, by, "data", "config.yml")
+}
+
+// jobservice2 replaces a part of the jobservice's config.yml.
+func jobservice2(old, by string) change {
+	return text("ConfigMap", "harbor-jobservice", old, by, "data", "config.yml")
+}
+
+// container2 finds a part's container and the entry of its env by that name, which may
+// be one after the last.
+func container2(m *manifests, part, name string) (workload string, env krm.Path, there bool) {
+	workload, i := "harbor-"+part, 0
+	if part == "registryctl" {
+		workload, i = "harbor-registry", 1
+	}
+	env = krm.Path{"spec", "template", "spec", "containers", i, "env"}
+	all := krm.Elements(m.object("Workload", workload), env...)
+	at := slices.IndexFunc(all, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
+	if at < 0 {
+		return workload, env.Append(len(all)), false
+	}
+	return workload, env.Append(at), true
+}
+
+// tell gives a variable of a part a value, whether it is there or not.
+func tell(part, name, value string) change {
+	return variable2(part, name, "value", value)
+}
+
+// variable2 gives a variable of a part a source.
+func variable2(part, name, field string, source any) change {
+	return func(m *manifests) bool {
+		workload, at, _ := container2(m, part, name)
+		return m.object("Workload", workload) != nil && put("Workload", workload, func() *yaml.Node { return yaml.CopyYNode(krm.Map("name", name, field, source)) }, at...)(m)
+	}
+}
+
+// untell takes a variable of a part away.
+func untell(part, name string) change {
+	return func(m *manifests) bool {
+		workload, at, there := container2(m, part, name)
+		return there && cut("Workload", workload, at...)(m)
 	}
 }

@@ -13,11 +13,6 @@ import (
 // workloadMutations2 are mistakes in parts, and in what they call and need.
 var workloadMutations2 = slices.Concat(callMutations2, needMutations2, podMutations2)
 
-// core2 gives a setting of the core another value.
-func core2(name, value string) change {
-	return set("ConfigMap", "harbor-core", value, "data", name)
-}
-
 // job2 gives a setting of the jobservice another value.
 func job2(name, value string) change {
 	return set("ConfigMap", "harbor-jobservice-env", value, "data", name)
@@ -58,8 +53,7 @@ var callMutations2 = []mutation{
 	{"portal listens elsewhere", "L17", e, text("ConfigMap", "harbor-portal", "listen 8080;\n    listen [::]:8080", "listen 80;\n    listen [::]:80", "data", "nginx.conf")},
 	{"jobservice listens elsewhere", "L17", e, text("ConfigMap", "harbor-jobservice", "port: 8080", "port: 9090", "data", "config.yml")},
 	{"registryctl listens elsewhere", "L17", e, text("ConfigMap", "harbor-registry", "port: 8080", "port: 8081", "data", "ctl-config.yml")},
-	{"trivy listens elsewhere", "L17", e, put("StatefulSet", "harbor-trivy", yaml.MustParse("[{name: SCANNER_API_SERVER_ADDR, value: ':9090'}]").YNode(),
-		"spec", "template", "spec", "containers", 0, "env")},
+	{"trivy listens elsewhere", "L17", e, tell("trivy", "SCANNER_API_SERVER_ADDR", ":9090")},
 	{"Service of the core selects nobody", "L17", e, set("Service", "harbor-core", "cores", "spec", "selector", "app.kubernetes.io/component")},
 	{"Service of the core lacks the port", "L17", e, set("Service", "harbor-core", 8080, "spec", "ports", 0, "port")},
 	{"Ingress passes to nobody", "L17", e, ingress2("{name: core, port: {number: 80}}", toPortal)},
@@ -73,21 +67,16 @@ var callMutations2 = []mutation{
 		"  - matches: [{path: {type: PathPrefix, value: /api}}]\n    backendRefs: [{name: harbor-core, port: 80}]\n")},
 }
 
-// config2 replaces a part of the jobservice's config.yml.
-func config2(old, by string) change {
-	return text("ConfigMap", "harbor-jobservice", old, by, "data", "config.yml")
-}
-
 // needMutations2 are settings that parts cannot start without.
 var needMutations2 = []mutation{
 	{"jobservice without the core's address", "N07", e, cut("ConfigMap", "harbor-jobservice-env", "data", "CORE_URL")},
 	{"jobservice with an empty address of the core", "N07", e, job2("CORE_URL", "")},
-	{"jobservice without protocol", "N07", e, config2("protocol: http\n", "")},
-	{"jobservice without port", "N07", e, config2("\nport: 8080", "")},
-	{"jobservice without backend", "N07", e, config2("  backend: redis\n", "")},
-	{"jobservice without namespace", "N07", e, config2("    namespace: harbor_job_service_namespace\n", "")},
-	{"jobservice without loggers", "N07", e, config2("\nloggers:\n- name: STD_OUTPUT\n  level: INFO", "")},
-	{"jobservice with a config that is no YAML", "N07", e, config2("protocol: http", "protocol: [http")},
+	{"jobservice without protocol", "N07", e, jobservice2("protocol: http\n", "")},
+	{"jobservice without port", "N07", e, jobservice2("\nport: 8080", "")},
+	{"jobservice without backend", "N07", e, jobservice2("  backend: redis\n", "")},
+	{"jobservice without namespace", "N07", e, jobservice2("    namespace: harbor_job_service_namespace\n", "")},
+	{"jobservice without loggers", "N07", e, jobservice2("\nloggers:\n- name: STD_OUTPUT\n  level: INFO", "")},
+	{"jobservice with a config that is no YAML", "N07", e, jobservice2("protocol: http", "protocol: [http")},
 	{"jobservice without its config", "N07", e, cut("Deployment", "harbor-jobservice", "spec", "template", "spec", "containers", 0, "volumeMounts", 0)},
 	{"registryctl without the registry's config", "N07", e, text("ConfigMap", "harbor-registry", "registry_config: /etc/registry/config.yml", "", "data", "ctl-config.yml")},
 	{"registryctl without port", "N07", e, text("ConfigMap", "harbor-registry", "port: 8080", "", "data", "ctl-config.yml")},
@@ -149,7 +138,7 @@ func TestHarmlessWorkloads2(t *testing.T) {
 		"release and digest":                     image2("core", "docker.io/goharbor/harbor-core:v2.15.1@sha256:"+strings.Repeat("0f", 32)),
 		"patch release of one part":              image2("portal", "docker.io/goharbor/harbor-portal:v2.15.2"),
 		"tag of somebody's own builds":           image2("portal", "mirror.example.com/harbor/harbor-portal:stable"),
-		"protocol of the jobservice by variable": both(config2("protocol: http\n", ""), put("ConfigMap", "harbor-jobservice-env", "http", "data", "JOB_SERVICE_PROTOCOL")),
+		"protocol of the jobservice by variable": both(jobservice2("protocol: http\n", ""), put("ConfigMap", "harbor-jobservice-env", "http", "data", "JOB_SERVICE_PROTOCOL")),
 		"port of the core in the section of its mode": text("ConfigMap", "harbor-core", "[prod]\nhttpport = 8080", "httpport = 80\n[prod]\nhttpport = 8080",
 			"data", "app.conf"),
 	} {

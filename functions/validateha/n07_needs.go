@@ -19,7 +19,7 @@ var needs = Rule{
 	Why: "The jobservice, registryctl and the exporter end at once where one is missing, which shows in their logs alone (harbor v2.15 " +
 		"src/pkg/config/rest/manager.go, src/jobservice/config, src/registryctl/config, src/pkg/exporter/exporter.go).",
 	Do: "Give it a value, in the ConfigMap that the part reads.",
-	Of: []harbor.Generation{harbor.V2},
+	Of: now,
 	check: func(p *pass) {
 		for _, c := range p.parts {
 			files := brokenFiles(p, c)

@@ -16,7 +16,7 @@ var registryPassword = Rule{
 	Why: "Otherwise pushes and pulls end with the registry's 401, with one replica of several just as often as requests reach it, while health stays " +
 		"green (seen with Harbor 2.15.1: 0 of 24 pushes; distribution v2.8 registry/auth/htpasswd).",
 	Do: "Make the two together; krmfn secrets does.",
-	Of: []harbor.Generation{harbor.V2},
+	Of: now,
 	check: ofReadable(func(p *pass, c *part) {
 		for _, core := range p.beside(c, harbor.Core) {
 			checkHtpasswd(p, c, core)
@@ -30,7 +30,9 @@ func checkHtpasswd(p *pass, c, core *part) {
 	if !file.Known || file.Text == "" {
 		return
 	}
-	found, password := c.At(p.list, file.Text), "REGISTRY_CREDENTIAL_PASSWORD"
+	found := c.At(p.list, file.Text)
+	use, _ := c.Harbor.SecretOfForm(harbor.RegistryPass)
+	password := use.Settings[0].Places[0].Variable
 	v, _ := core.env.Get(password)
 	user, _ := core.env.Get(harbor.RegistryUserSetting.Places[0].Variable)
 	at := c.WhereSet(found.Value, "")
@@ -38,8 +40,8 @@ func checkHtpasswd(p *pass, c, core *part) {
 	case found.State != kube.Present, found.Value.Broken, v.Broken, v.Text == "":
 		// L02, L16 and L09 tell
 	case !found.Value.Known || !v.Known:
-		p.note(at.Object, at.Path, "%s cannot be seen: check that it is made of %s of the core",
-			sources(append(found.Value.Unseen, v.Unseen...)), password)
+		p.note(at.Object, at.Path, "%s cannot be seen: check that this %s has the bcrypt hash of %s of the core",
+			sources(append(found.Value.Unseen, v.Unseen...)), path.Base(shown(file)), password)
 	case harbor.Placeholder(strings.TrimSpace(found.Value.Text)) || harbor.Placeholder(v.Text):
 	default:
 		name := ""

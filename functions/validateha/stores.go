@@ -184,14 +184,3 @@ func claimsOf(p *pass, c *part) []*yaml.RNode {
 	}
 	return all
 }
-
-// harbors are those of the parts, in their order.
-func (f *facts) harbors() []*harbor.Harbor {
-	var all []*harbor.Harbor
-	for _, c := range f.parts {
-		if !slices.Contains(all, c.Harbor) {
-			all = append(all, c.Harbor)
-		}
-	}
-	return all
-}

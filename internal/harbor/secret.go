@@ -145,6 +145,15 @@ func (l layout) SecretOf(cfg string) (SecretUse, bool) {
 	return SecretUse{}, false
 }
 
+// SecretOfForm returns the first secret of a form, false where this generation has none.
+func (l *layout) SecretOfForm(form SecretForm) (SecretUse, bool) {
+	i := slices.IndexFunc(l.Secrets, func(u SecretUse) bool { return u.Form == form })
+	if i < 0 {
+		return SecretUse{}, false
+	}
+	return l.Secrets[i], true
+}
+
 // hasVariable says whether the secret can stand in the variable.
 func (u SecretUse) hasVariable(name string) bool {
 	return hasVariable(u.Settings, name) || hasVariable(u.Unread, name)
