@@ -130,6 +130,7 @@ func (h *Harbor) RedisHosts() []Setting {
 // SetRedis tells all parts of Harbor about a server. Each purpose keeps its
 // database unless the numbers say another one.
 func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
+	before := h.RedisSources()
 	for _, use := range h.Redis {
 		for _, c := range h.Of(use.Of) {
 			if err := h.setRedis(c, use, r, numbers); err != nil {
@@ -139,6 +140,10 @@ func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
 		if _, err := h.Need(use.Of); err != nil && !use.Optional {
 			return err
 		}
+	}
+	// The chart's trivy has its address in a Secret that is for nothing else.
+	for _, source := range before {
+		h.dropUnread(nil, source, nil)
 	}
 	h.warnLeftAlone(OwnRedis)
 	return nil
