@@ -16,7 +16,7 @@ var (
 	// functionTable is the table of the functions in README.md, without its heading.
 	functionTable = regexp.MustCompile(`(?:\| \[[a-z0-9-]+\]\(functions/.*\|\n)+`)
 	// releaseTable is the table of what works with which Harbor, without its heading.
-	releaseTable = regexp.MustCompile(`(?:\| [12]\.[0-9x][^|]*\|[^|]*of validate-ha \|\n)+`)
+	releaseTable = regexp.MustCompile(`(?:\| [12]\.[0-9x][^|]*\|[^|]*of validate-ha \|[^|\n]*\|\n)+`)
 	// shownFile is a file that README.md shows.
 	shownFile = regexp.MustCompile("(?s)<!-- (\\S+) -->\n```yaml\n(.*?)```")
 )
@@ -58,10 +58,10 @@ func TestGoldenReadme(t *testing.T) {
 // sections say.
 func releases(t *testing.T) string {
 	var rows strings.Builder
-	for _, r := range []struct{ releases, manifests string }{
-		{"1.2 to 1.5", golden.Base(t)},
-		{"1.6 to 1.10", golden.Read(t, "../testdata/inject-redis/harbor-1.7/in.yaml")},
-		{"2.x", golden.Base2(t)},
+	for _, r := range []struct{ releases, begin, manifests string }{
+		{"2.x", "[You run the chart](#you-run-the-chart), or without Helm [harbor-2-ha](overlays/harbor-2-ha)", golden.Base2(t)},
+		{"1.2 to 1.5", "[harbor-1.2-ha](overlays/harbor-1.2-ha)", golden.Base(t)},
+		{"1.6 to 1.10", "your manifests, and harbor-ha with these sections", golden.Read(t, "../testdata/inject-redis/harbor-1.7/in.yaml")},
 	} {
 		var names, refused []string
 		rules := "and the rules of validate-ha"
@@ -81,10 +81,10 @@ func releases(t *testing.T) string {
 				names = append(names, f.Name)
 			}
 		}
-		if len(refused) == 1 {
-			names = []string{"all functions but " + refused[0]}
+		if len(refused) <= 2 {
+			names = []string{"all functions but " + strings.Join(refused, " and ")}
 		}
-		fmt.Fprintf(&rows, "| %s | %s, %s |\n", r.releases, strings.Join(names, ", "), rules)
+		fmt.Fprintf(&rows, "| %s | %s, %s | %s |\n", r.releases, strings.Join(names, ", "), rules, r.begin)
 	}
 	return rows.String()
 }

@@ -115,14 +115,49 @@ func checkHTTPS(t *testing.T, overlay, patch string, files map[string]string) st
 	return out
 }
 
+// ingress2 leads to the nginx of base/harbor-2.
+const ingress2 = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: harbor}
+spec:
+  rules:
+  - host: reg.mydomain.com
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: harbor, port: {number: 80}}}}
+`
+
 // TestReadmePatch renders an overlay with the patch of README.md that takes a section
-// away, and one without Redis, of which it says what happens.
+// away, and one without Redis, of which it says what happens, and Harbor 2.x with the
+// patch and the lines that are for it.
 func TestReadmePatch(t *testing.T) {
-	patch := ""
+	patch, patch2, chart := "", "", ""
 	for _, b := range block.FindAllStringSubmatch(golden.Read(t, filepath.Join(root, "README.md")), -1) {
-		if strings.Contains(b[2], ": null\n") {
+		switch {
+		case strings.Contains(b[2], "sentinels: null\n"):
+			patch2 += b[2]
+		case strings.Contains(b[2], ": null\n"):
 			patch += b[2]
+		case strings.HasPrefix(b[2], "  objectStorage:\n"):
+			chart += b[2]
 		}
+	}
+	for name, of2 := range map[string]struct{ patch, ingress string }{
+		"the overlay": {patch2, ""},
+		"the chart": {patch2[:strings.Index(patch2, "spec:\n")] +
+			"spec:\n  cephFS: null\n  nodePort: null\n  jobLogs: {store: database}\n" + strings.Replace(chart, "  redis:\n", "  redis:\n    sentinels: null\n", 1), ingress2},
+	} {
+		t.Run("Harbor 2.x like "+name, func(t *testing.T) {
+			files := map[string]string{}
+			if of2.ingress != "" {
+				files["ingress.yaml"] = of2.ingress
+			}
+			out, said, exit := patched(t, "harbor-2-ha", of2.patch, files)
+			if exit != 0 || strings.Contains(said, "warning") || !strings.Contains(out, "EXT_ENDPOINT: https://hub.example.com\n") ||
+				!strings.Contains(out, "redis.example.com:6379") || strings.Contains(out, "sentinel") || strings.Contains(out, "claimName:") {
+				t.Errorf("exit status %d: %s\n%s", exit, said, out)
+			}
+		})
 	}
 	before, _, _ := strings.Cut(patch, "spec:\n")
 	for _, overlay := range []string{"harbor-1.2-ha", "example-production"} {

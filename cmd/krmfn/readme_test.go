@@ -36,30 +36,20 @@ func TestReadme(t *testing.T) {
 	}
 
 	commands := regexp.MustCompile(`(?m)^(?:krmfn|go run \./cmd/krmfn) render (\S+)$`).FindAllStringSubmatch(readme, -1)
-	if len(commands) != 3 {
-		t.Errorf("README.md shows %d render commands, want 3", len(commands))
+	if len(commands) != 4 {
+		t.Errorf("README.md shows %d render commands, want 4", len(commands))
 	}
 	for _, c := range commands {
 		build(t, filepath.Join(root, c[1]))
 	}
 
-	config := golden.Read(t, filepath.Join(root, "overlays/harbor-1.2-ha/functions/harbor-ha.yaml"))
-	config = strings.Replace(config, "    adminserver: 3\n", "    adminserver: 3\n    jobservice: 3\n", 1)
+	config := golden.Read(t, filepath.Join(root, "overlays/harbor-2-ha/functions/harbor-ha.yaml"))
+	config = strings.Replace(config, "    core: 3\n", "    core: 3\n    database: 2\n", 1)
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cfg := `---
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: harbor-cfg
-  annotations:
-    config.kubernetes.io/local-config: "true"
-data:
-  harbor.cfg: ""
-`
-	_, stderr, _ := krmfn(golden.Base(t)+cfg, "harbor-ha", path, "-")
+	_, stderr, _ := krmfn(golden.Base2(t), "harbor-ha", path, "-")
 	contains("the error as it is printed", "```\n"+stderr+"```\n")
 
 	findings := golden.Read(t, filepath.Join(root, "testdata/harbor-ha/no-redis/findings.txt"))
