@@ -45,6 +45,8 @@ type Harbor struct {
 	Release Release
 
 	list *framework.ResourceList
+	// texts are the YAML files that have been read, by ConfigMap and key.
+	texts map[textOf]krm.Embedded
 }
 
 // ErrNone is that there is no Harbor.

@@ -143,13 +143,29 @@ func (h *Harbor) field(c Component, p Place) (kube.Value, Location, bool) {
 	return v.Value, c.WhereSet(v.Value, ""), embedded.Lookup(p.Field...) != nil
 }
 
-// yaml reads the YAML file that a place is in.
+// textOf is a text in a ConfigMap.
+type textOf struct {
+	configMap *yaml.RNode
+	key       string
+}
+
+// yaml reads the YAML file that a place is in, once for all that ask for it.
 func (h *Harbor) yaml(c Component, p Place) (ConfigFile, krm.Embedded, error) {
 	config, err := c.ConfigFile(h.list, p.File)
 	if err != nil {
 		return config, krm.Embedded{}, err
 	}
+	of := textOf{config.ConfigMap, config.Key}
+	if known, ok := h.texts[of]; ok && known.Current() {
+		return config, known, nil
+	}
 	embedded, err := krm.Embed(config.ConfigMap, "data", config.Key)
+	if err == nil {
+		if h.texts == nil {
+			h.texts = map[textOf]krm.Embedded{}
+		}
+		h.texts[of] = embedded
+	}
 	return config, embedded, err
 }
 

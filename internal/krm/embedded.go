@@ -13,46 +13,55 @@ import (
 type Embedded struct {
 	Object *yaml.RNode
 	Path   Path
-	// The text as read, where every node knows its place, and with its aliases
-	// resolved.
-	root, resolved *yaml.RNode
+	*parsed
+}
+
+// parsed is a text as read, where every node knows its place, and with its aliases
+// resolved.
+type parsed struct {
+	text           string
+	root, resolved *yaml.Node
 }
 
 // Embed parses the text at the path.
 func Embed(obj *yaml.RNode, path ...any) (Embedded, error) {
-	root, resolved, err := parseEmbedded(Text(obj, path...))
+	p, err := parseEmbedded(Text(obj, path...))
 	if err != nil {
 		return Embedded{}, Fault(obj, path, "%v", err)
 	}
-	return Embedded{Object: obj, Path: path, root: yaml.NewRNode(root), resolved: yaml.NewRNode(resolved)}, nil
+	return Embedded{obj, path, p}, nil
 }
 
-func parseEmbedded(text string) (root, resolved *yaml.Node, err error) {
+func parseEmbedded(text string) (*parsed, error) {
 	docs, err := ReadYAML([]byte(text))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(docs) != 1 {
-		return nil, nil, fmt.Errorf("holds %d documents, want one", len(docs))
+		return nil, fmt.Errorf("holds %d documents, want one", len(docs))
 	}
-	root = docs[0].Content[0]
+	root := docs[0].Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, nil, fmt.Errorf("%s, want a mapping", describe(root))
+		return nil, fmt.Errorf("%s, want a mapping", describe(root))
 	}
 	budget := maxExpansion
-	resolved, err = resolve(root, &budget)
-	return root, resolved, err
+	resolved, err := resolve(root, &budget)
+	return &parsed{text, root, resolved}, err
 }
 
+// Current says whether the text is still the one that was read, or that edits made of
+// it through this value or copies of it.
+func (e Embedded) Current() bool { return e.text == Text(e.Object, e.Path...) }
+
 // Text returns the scalar at the inner path, "" where there is none.
-func (e Embedded) Text(inner ...any) string { return Text(e.resolved, inner...) }
+func (e Embedded) Text(inner ...any) string { return Text(yaml.NewRNode(e.resolved), inner...) }
 
 // Lookup returns the node at the inner path, nil where there is none.
-func (e Embedded) Lookup(inner ...any) *yaml.Node { return Lookup(e.resolved, inner...) }
+func (e Embedded) Lookup(inner ...any) *yaml.Node { return Lookup(yaml.NewRNode(e.resolved), inner...) }
 
 // Set changes a scalar of the text, which must be there.
 func (e Embedded) Set(list *framework.ResourceList, value string, inner ...any) error {
-	node := Lookup(e.root, inner...)
+	node := Lookup(yaml.NewRNode(e.root), inner...)
 	if node == nil {
 		node = e.Lookup(inner...)
 	}
@@ -122,25 +131,24 @@ func (e Embedded) Remove(list *framework.ResourceList, inner ...any) error {
 // it means with the aliases resolved.
 func (e Embedded) change(list *framework.ResourceList, inner Path, edit func(*yaml.Node) error, verb string, values values) error {
 	refused := Fault(e.Object, e.Path, "%s cannot be changed in this text: write it on a line of its own and without aliases", inner)
-	want, to := yaml.CopyYNode(e.resolved.YNode()), yaml.CopyYNode(e.root.YNode())
+	want, to := yaml.CopyYNode(e.resolved), yaml.CopyYNode(e.root)
 	if err := edit(want); err != nil {
 		return Fault(e.Object, e.Path, "%v", err)
 	}
 	if edit(to) != nil {
 		return refused
 	}
-	text, ok := patch(Text(e.Object, e.Path...), e.root.YNode(), to)
+	text, ok := patch(Text(e.Object, e.Path...), e.root, to)
 	if !ok {
 		return refused
 	}
-	root, resolved, err := parseEmbedded(text)
-	if err != nil || !Equal(resolved, want) {
+	p, err := parseEmbedded(text)
+	if err != nil || !Equal(p.resolved, want) {
 		return refused
 	}
 	Lookup(e.Object, e.Path...).Value = text
 	reportEdit(list, e.Object, e.Path, verb, values)
-	e.root.SetYNode(root)
-	e.resolved.SetYNode(resolved)
+	*e.parsed = *p
 	return nil
 }
 

@@ -125,7 +125,7 @@ func FuzzEmbedded(f *testing.F) {
 			if err != nil {
 				return
 			}
-			want := yaml.CopyYNode(e.resolved.YNode())
+			want := yaml.CopyYNode(e.resolved)
 			if edit.remove {
 				err = e.Remove(list, edit.path...)
 			} else {
@@ -141,10 +141,10 @@ func FuzzEmbedded(f *testing.F) {
 			case edit.remove && now != nil && edit.path[1] == key:
 				t.Errorf("%s is not removed: %q becomes %q", edit.path, text, got)
 			}
-			if again, err := Embed(obj, "data", "config.yml"); err != nil || !Equal(again.resolved.YNode(), e.resolved.YNode()) {
+			if again, err := Embed(obj, "data", "config.yml"); err != nil || !Equal(again.resolved, e.resolved) {
 				t.Errorf("%q is read back as another tree, error %v", got, err)
 			}
-			if err == nil && len(list.Results) == 0 && !reflect.DeepEqual(want, e.resolved.YNode()) {
+			if err == nil && len(list.Results) == 0 && !reflect.DeepEqual(want, e.resolved) {
 				t.Errorf("%q becomes %q and nobody is told", text, got)
 			}
 		}
