@@ -203,7 +203,28 @@ func (h *HarborHA) Validate() error {
 			errs = append(errs, krm.Under(s.name, v.Validate()))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, h.storedTwice()...)...)
+}
+
+// storedTwice refuses a volume for what another section keeps elsewhere.
+func (h *HarborHA) storedTwice() []error {
+	if h.CephFS == nil {
+		return nil
+	}
+	var errs []error
+	for _, s := range []struct {
+		purpose, section string
+		elsewhere        bool
+	}{
+		{harbor.ForImages, "objectStorage", h.ObjectStorage != nil},
+		{harbor.ForJobLogs, "jobLogs.store: database", h.JobLogs != nil && h.JobLogs.InDatabase()},
+	} {
+		if _, named := h.CephFS.Volumes[s.purpose]; named && s.elsewhere {
+			errs = append(errs, krm.FieldErrorf(krm.Path{"cephFS", "volumes", s.purpose}.String(),
+				"contradicts spec.%s, which keeps them elsewhere: remove one of them (%s: null in a patch takes an inherited one away)", s.section, s.purpose))
+		}
+	}
+	return errs
 }
 
 // Run runs the sections. What comes out is validated when all others could do

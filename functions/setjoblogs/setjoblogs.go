@@ -49,6 +49,9 @@ func (s *SetJobLogs) Validate() error {
 	return nil
 }
 
+// InDatabase says whether the database keeps them.
+func (s *SetJobLogs) InDatabase() bool { return s.Store == inDatabase }
+
 // Run changes the loggers of every jobservice.
 func (s *SetJobLogs) Run(list *framework.ResourceList) error {
 	h, err := harbor.In(list)
@@ -58,5 +61,5 @@ func (s *SetJobLogs) Run(list *framework.ResourceList) error {
 	if err := h.Needs("where the jobservice is told to keep the logs of jobs", func(h *harbor.Harbor) bool { return h.JobLogs != nil }); err != nil {
 		return fmt.Errorf("%w; put their files on a volume that all jobservices share: add cephFS.volumes", err)
 	}
-	return h.KeepJobLogs(s.Store == inDatabase)
+	return h.KeepJobLogs(s.InDatabase())
 }
