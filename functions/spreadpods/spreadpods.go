@@ -8,8 +8,9 @@
 // required is a topologySpreadConstraint with maxSkew 1 that leaves a pod pending
 // rather than uneven. All pods fit on one node all the same, where there is no
 // other, and nodes with a taint, such as those that are drained or lost, do not
-// count (nodeTaintsPolicy, since Kubernetes 1.26; before, pods wait for them). A node without the label topology.kubernetes.io/zone gets no
-// pods where zones are required.
+// count (nodeTaintsPolicy, since Kubernetes 1.26; before, pods wait for them). A
+// node without the label topology.kubernetes.io/zone gets no pods where zones are
+// required.
 //
 // preferred is what the scheduler does where it can. For nodes it is a
 // topologySpreadConstraint that gives way. For zones it is a podAntiAffinity that

@@ -25,7 +25,7 @@ func (t *target) take() error {
 	}
 	var old []*yaml.RNode
 	for _, v := range t.volumes {
-		claim := kube.Find(t.list, "PersistentVolumeClaim", v.GetNamespace(), v.claimName())
+		claim := kube.Find(t.list, "PersistentVolumeClaim", v.GetNamespace(), v.ClaimOf(v.at))
 		if claim != nil && !slices.Contains(old, claim) && !kube.Called(claim, v.GetNamespace(), t.Claim) {
 			old = append(old, claim)
 		}

@@ -95,11 +95,6 @@ func (v podVolume) is(other podVolume) bool {
 	return v.RNode == other.RNode && v.at.String() == other.at.String()
 }
 
-// claimName is the name of the claim that it uses, "" for another volume.
-func (v podVolume) claimName() string {
-	return krm.Text(v.RNode, v.at.Append("persistentVolumeClaim", "claimName")...)
-}
-
 // byClaim finds the claim of that name, or the one that an earlier run gave its new
 // name to, and the volumes that use it.
 func (f *finder) byClaim(t *target) error {
@@ -216,7 +211,7 @@ var readOnly = []string{"configMap", "secret", "projected", "downwardAPI"}
 func (t *target) findClaim() error {
 	var names []string
 	for _, v := range t.volumes {
-		if name := v.claimName(); name != "" && !slices.Contains(names, name) {
+		if name := v.ClaimOf(v.at); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -44,9 +44,9 @@ func (t *target) makeTemplates() error {
 		case t.s.StorageClass == "":
 			return krm.FieldErrorf("", "each pod of %s needs a volume of its own, which storageClass alone makes: leave it out, or take storageClass",
 				krm.Name(v.RNode))
-		case v.claimName() != "":
+		case v.ClaimOf(v.at) != "":
 			return krm.FieldErrorf("", "%s uses PersistentVolumeClaim %s for all its pods, and %s: leave it out, or make the volume an emptyDir first",
-				krm.Name(v.RNode), v.claimName(), t.use.Each)
+				krm.Name(v.RNode), v.ClaimOf(v.at), t.use.Each)
 		case t.Size == "":
 			return krm.FieldErrorf("size", "is missing, and there is no volumeClaimTemplate yet that asks for one")
 		case t.Name != "":

@@ -75,7 +75,7 @@ func (t *target) addClaim(size string) error {
 func (t *target) mount(claim string) error {
 	for _, v := range t.volumes {
 		var err error
-		if v.claimName() != "" {
+		if v.ClaimOf(v.at) != "" {
 			err = krm.Set(t.list, v.RNode, claim, v.at.Append("persistentVolumeClaim", "claimName")...)
 		} else {
 			name := krm.Text(v.RNode, v.at.Append("name")...)

@@ -93,11 +93,10 @@ func folderOfPod(c *part, m kube.Mount) bool {
 // checkApart compares the claim with those of other registries behind the same
 // Service.
 func checkApart(p *pass, c *part, m kube.Mount) {
-	claimName := m.Volume.Append("persistentVolumeClaim", "claimName")
-	claim := krm.Text(c.RNode, claimName...)
+	claim := c.ClaimOf(m.Volume)
 	for _, peer := range p.peers(c) {
 		if name := peer.keeps(harbor.ForImages).Claim(); name != "" && claim != "" && name != claim {
-			p.error(c.RNode, claimName,
+			p.error(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName"),
 				"keeps images on another claim than %s, which serves the same clients: neither has those of the other",
 				krm.Name(peer.RNode)).is(claim)
 			return
@@ -127,7 +126,7 @@ func checkWritable(p *pass, c *part, m kube.Mount) {
 		}
 	}
 	check(c.RNode, m.Path, "")
-	claim := p.claimOf(c, krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...))
+	claim := p.claimOf(c, c.ClaimOf(m.Volume))
 	for _, source := range []string{"persistentVolumeClaim", "csi", "cephfs", "nfs", "glusterfs", "rbd"} {
 		check(c.RNode, m.Volume.Append(source), "")
 		if pv := claim.volume(); pv != nil {

@@ -1,6 +1,8 @@
 package harbor
 
 import (
+	"cmp"
+
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/internal/krm"
@@ -14,8 +16,8 @@ type Backend struct {
 	Path krm.Path
 	// Location is the path of the requests, e.g. /v2/.
 	Location string
-	// Hosts are the names for which it does, none for all.
-	Hosts []string
+	// Hosts leads to the names of hosts for which it does, as those of a Route.
+	Hosts []krm.Path
 	// Namespace, Name and the Port, a number or, of an Ingress, a name, of the
 	// Service.
 	Namespace, Name, Port string
@@ -26,35 +28,27 @@ func Backends(obj *yaml.RNode) []Backend {
 	if obj.GetKind() == "HTTPRoute" {
 		return httpBackends(obj)
 	}
+	return ingressBackends(obj)
+}
+
+// ingressBackends reads networking.k8s.io/v1, and the older versions with serviceName.
+func ingressBackends(obj *yaml.RNode) []Backend {
 	var all []Backend
-	add := func(at krm.Path, location string, hosts ...string) {
-		b := Backend{Object: obj, Path: at, Location: location, Hosts: hosts, Namespace: obj.GetNamespace()}
-		for _, field := range [][2]krm.Path{{{"service", "name"}, {"service", "port", "number"}}, {{"service", "name"}, {"service", "port", "name"}},
-			{{"serviceName"}, {"servicePort"}}} {
-			name, port := krm.Text(obj, append(at.Append(), field[0]...)...), append(at.Append(), field[1]...)
-			if b.Name == "" {
-				b.Name = name
-			}
-			if b.Port == "" {
-				b.Port = kube.Digits(obj, port...)
-			}
-		}
-		if b.Name != "" {
-			all = append(all, b)
+	add := func(at krm.Path, location string, hosts ...krm.Path) {
+		name := cmp.Or(krm.Text(obj, at.Append("service", "name")...), krm.Text(obj, at.Append("serviceName")...))
+		port := cmp.Or(kube.Digits(obj, at.Append("service", "port", "number")...), kube.Digits(obj, at.Append("service", "port", "name")...),
+			kube.Digits(obj, at.Append("servicePort")...))
+		if name != "" {
+			all = append(all, Backend{obj, at, location, hosts, obj.GetNamespace(), name, port})
 		}
 	}
 	add(krm.Path{"spec", "defaultBackend"}, "/")
 	add(krm.Path{"spec", "backend"}, "/")
 	for i := range krm.Elements(obj, "spec", "rules") {
-		host := krm.Text(obj, "spec", "rules", i, "host")
-		paths := krm.Path{"spec", "rules", i, "http", "paths"}
+		rule := krm.Path{"spec", "rules", i}
+		paths := rule.Append("http", "paths")
 		for j := range krm.Elements(obj, paths...) {
-			location := krm.Text(obj, paths.Append(j, "path")...)
-			if host == "" {
-				add(paths.Append(j, "backend"), location)
-				continue
-			}
-			add(paths.Append(j, "backend"), location, host)
+			add(paths.Append(j, "backend"), krm.Text(obj, paths.Append(j, "path")...), rule.Append("host"))
 		}
 	}
 	return all
@@ -62,9 +56,9 @@ func Backends(obj *yaml.RNode) []Backend {
 
 // httpBackends are those of an HTTPRoute.
 func httpBackends(obj *yaml.RNode) []Backend {
-	var hosts []string
-	for _, n := range krm.Elements(obj, "spec", "hostnames") {
-		hosts = append(hosts, n.Value)
+	var hosts []krm.Path
+	for i := range krm.Elements(obj, "spec", "hostnames") {
+		hosts = append(hosts, krm.Path{"spec", "hostnames", i})
 	}
 	var all []Backend
 	for i := range krm.Elements(obj, "spec", "rules") {
@@ -75,11 +69,8 @@ func httpBackends(obj *yaml.RNode) []Backend {
 		}
 		for j := range krm.Elements(obj, rule.Append("backendRefs")...) {
 			at := rule.Append("backendRefs", j)
-			b := Backend{Object: obj, Path: at, Location: location, Hosts: hosts, Namespace: krm.Text(obj, at.Append("namespace")...),
-				Name: krm.Text(obj, at.Append("name")...), Port: kube.Digits(obj, at.Append("port")...)}
-			if b.Namespace == "" {
-				b.Namespace = obj.GetNamespace()
-			}
+			b := Backend{obj, at, location, hosts, cmp.Or(krm.Text(obj, at.Append("namespace")...), obj.GetNamespace()),
+				krm.Text(obj, at.Append("name")...), kube.Digits(obj, at.Append("port")...)}
 			if kind := krm.Text(obj, at.Append("kind")...); kind == "" || kind == "Service" {
 				all = append(all, b)
 			}

@@ -65,10 +65,11 @@ func (l JobLogs) InFiles() bool { return l.Known && l.Reader == loggerFile }
 func (c Component) JobLogs(list *framework.ResourceList, env kube.Environment) JobLogs {
 	use := c.Harbor.JobLogs
 	if use == nil {
-		if c.Generation() != V1 {
+		folder, known := c.Harbor.StorageOf(ForJobLogs)
+		if !known {
 			return JobLogs{}
 		}
-		return JobLogs{Known: true, Reader: loggerFile, Loggers: []string{loggerFile}, Folder: c.Setting(env, LogDir)}
+		return JobLogs{Known: true, Reader: loggerFile, Loggers: []string{loggerFile}, Folder: c.folder(folder, env)}
 	}
 	config, embedded, err := c.Harbor.yaml(c, use.Jobs)
 	if err != nil {

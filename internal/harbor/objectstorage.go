@@ -245,27 +245,11 @@ func (h *Harbor) setKeyFile(readers []Component, o ObjectStorage, before string)
 	}
 	secret := krm.Map("secretName", o.Secret, "items", krm.List(krm.Map("key", o.Keys["keyfile"], "path", keyFileName)))
 	for _, c := range readers {
-		volumes, mounts := c.Pod.Append("volumes"), c.Path.Append("volumeMounts")
-		at := named(c.RNode, volumes, keyFileVolume)
-		if err := krm.Set(h.list, c.RNode, krm.Map("name", keyFileVolume, "secret", secret), at...); err != nil {
-			return err
-		}
-		at = named(c.RNode, mounts, keyFileVolume)
-		if err := krm.Set(h.list, c.RNode, krm.Map("name", keyFileVolume, "mountPath", keyFileDir), at...); err != nil {
+		if err := c.mountSecret(h.list, keyFileVolume, keyFileDir, secret); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// named leads to the element of a list with that name, or to a new one.
-func named(obj *yaml.RNode, list krm.Path, name string) krm.Path {
-	all := krm.Elements(obj, list...)
-	i := slices.IndexFunc(all, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-	if i < 0 {
-		i = len(all)
-	}
-	return list.Append(i)
 }
 
 // dropKeyFile takes away the mount of a key file, the volume that is there for it

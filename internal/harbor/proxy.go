@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/kyaml/yaml"
-
 	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
@@ -383,27 +381,5 @@ func (p *proxy) mountTLS() error {
 	if err := p.checkTLSSecret(); err != nil {
 		return err
 	}
-	for _, entry := range []struct {
-		list  krm.Path
-		value *yaml.Node
-	}{
-		{p.nginx.Pod.Append("volumes"), krm.Map("name", tlsVolume, "secret", krm.Map("secretName", p.TLSSecret))},
-		{p.nginx.Path.Append("volumeMounts"), krm.Map("name", tlsVolume, "mountPath", tlsDir)},
-	} {
-		if err := krm.Set(p.h.list, p.nginx.RNode, entry.value, entry.list.Append(p.named(entry.list, tlsVolume))...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// named is the index of an entry of a list by its name, the length of the list
-// where there is none.
-func (p *proxy) named(list krm.Path, name string) int {
-	all := krm.Elements(p.nginx.RNode, list...)
-	i := slices.IndexFunc(all, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
-	if i < 0 {
-		return len(all)
-	}
-	return i
+	return p.nginx.mountSecret(p.h.list, tlsVolume, tlsDir, krm.Map("secretName", p.TLSSecret))
 }

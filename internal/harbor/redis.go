@@ -42,9 +42,8 @@ func (r Redis) commas(string) (string, bool) {
 }
 
 // SplitRedis takes an address of Redis apart around the password: a URL, in which
-// it ends at the last @, or address,pool size,password,database. With a comma in it
-// it is the whole of what stands between the others: nothing else there holds
-// letters.
+// it ends at the last @, or address,pool size,password,database. A password with
+// commas is all that stands between the others: nothing else there holds letters.
 func SplitRedis(text string) (before, password, after string) {
 	if scheme := strings.Index(text, "://"); scheme >= 0 {
 		start, at := scheme+len("://"), strings.LastIndexByte(text, '@')

@@ -88,13 +88,7 @@ func (h *Harbor) Serves(c Component) bool {
 	if len(kube.Services(h.list, c.Workload)) == 0 {
 		return true
 	}
-	hosts := h.RedisHosts()
-	for _, use := range h.Database {
-		if use.Field == DatabaseHost {
-			hosts = append(hosts, use.Setting)
-		}
-	}
-	for _, s := range hosts {
+	for _, s := range slices.Concat(h.RedisHosts(), h.DatabaseHosts()) {
 		for _, e := range h.Get(s) {
 			if service := serviceOf(h.list, e.Component, hostOf(e.Text)); service != nil && c.Behind(service) {
 				return true

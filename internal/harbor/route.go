@@ -23,13 +23,20 @@ type Route struct {
 // routesTo finds the routes that lead to one of the Services.
 func routesTo(list *framework.ResourceList, services map[*yaml.RNode]bool) []Route {
 	var all []Route
-	for _, obj := range kube.OfKind(list, "Ingress") {
-		if r, ok := ingressTo(obj, services); ok {
-			all = append(all, r)
+	for _, obj := range slices.Concat(kube.OfKind(list, "Ingress"), kube.OfKind(list, "HTTPRoute")) {
+		r, leads := Route{RNode: obj}, false
+		for _, b := range Backends(obj) {
+			if !called(services, b.Namespace, b.Name) {
+				continue
+			}
+			leads = true
+			for _, at := range b.Hosts {
+				if !slices.ContainsFunc(r.Hosts, func(p krm.Path) bool { return p.String() == at.String() }) {
+					r.Hosts = append(r.Hosts, at)
+				}
+			}
 		}
-	}
-	for _, obj := range kube.OfKind(list, "HTTPRoute") {
-		if r, ok := httpRouteTo(obj, services); ok {
+		if leads {
 			all = append(all, r)
 		}
 	}
@@ -44,48 +51,6 @@ func called(services map[*yaml.RNode]bool, namespace, name string) bool {
 		}
 	}
 	return false
-}
-
-// ingressTo reads networking.k8s.io/v1, and the older versions with serviceName.
-func ingressTo(obj *yaml.RNode, services map[*yaml.RNode]bool) (Route, bool) {
-	leads := func(backend krm.Path) bool {
-		return called(services, obj.GetNamespace(), krm.Text(obj, backend.Append("service", "name")...)) ||
-			called(services, obj.GetNamespace(), krm.Text(obj, backend.Append("serviceName")...))
-	}
-	r := Route{RNode: obj}
-	found := leads(krm.Path{"spec", "defaultBackend"}) || leads(krm.Path{"spec", "backend"})
-	rules := krm.Path{"spec", "rules"}
-	for i := range krm.Elements(obj, rules...) {
-		paths := rules.Append(i, "http", "paths")
-		for j := range krm.Elements(obj, paths...) {
-			if leads(paths.Append(j, "backend")) {
-				found = true
-				r.Hosts = append(r.Hosts, rules.Append(i, "host"))
-				break
-			}
-		}
-	}
-	return r, found
-}
-
-func httpRouteTo(obj *yaml.RNode, services map[*yaml.RNode]bool) (Route, bool) {
-	found := false
-	rules := krm.Path{"spec", "rules"}
-	for i := range krm.Elements(obj, rules...) {
-		refs := rules.Append(i, "backendRefs")
-		for j := range krm.Elements(obj, refs...) {
-			namespace := krm.Text(obj, refs.Append(j, "namespace")...)
-			if namespace == "" {
-				namespace = obj.GetNamespace()
-			}
-			found = found || called(services, namespace, krm.Text(obj, refs.Append(j, "name")...))
-		}
-	}
-	r := Route{RNode: obj}
-	for i := range krm.Elements(obj, "spec", "hostnames") {
-		r.Hosts = append(r.Hosts, krm.Path{"spec", "hostnames", i})
-	}
-	return r, found
 }
 
 // Answers says whether the route takes requests for the host.

@@ -17,33 +17,19 @@ type Server struct {
 // a Secret says of them is left out.
 func (h *Harbor) Outside() []Server {
 	var all []Server
-	add := func(kind string, e Effective) {
-		s := Server{kind, hostOf(e.Text)}
-		_, _, _, named := kube.ServiceName(s.Host)
-		inside := named && kube.ServiceOf(h.list, e.GetNamespace(), s.Host) != nil
-		if !inside && s.Host != "" && e.Source.Kind != "Secret" && !slices.Contains(all, s) {
-			all = append(all, s)
+	add := func(kind string, hosts []Setting) {
+		for _, setting := range hosts {
+			for _, e := range h.Get(setting) {
+				s := Server{kind, hostOf(e.Text)}
+				_, _, _, named := kube.ServiceName(s.Host)
+				inside := named && kube.ServiceOf(h.list, e.GetNamespace(), s.Host) != nil
+				if !inside && s.Host != "" && e.Source.Kind != "Secret" && !slices.Contains(all, s) {
+					all = append(all, s)
+				}
+			}
 		}
 	}
-	for _, use := range h.Redis {
-		if !use.Host {
-			continue
-		}
-		for _, e := range h.Get(use.Setting) {
-			add("Redis", e)
-		}
-	}
-	kind := "MySQL"
-	if h.DatabaseServer == Database {
-		kind = "PostgreSQL"
-	}
-	for _, use := range h.Database {
-		if use.Field != DatabaseHost {
-			continue
-		}
-		for _, e := range h.Get(use.Setting) {
-			add(kind, e)
-		}
-	}
+	add("Redis", h.RedisHosts())
+	add(map[string]string{MySQL: "MySQL", Database: "PostgreSQL"}[h.DatabaseServer], h.DatabaseHosts())
 	return all
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
 
@@ -102,9 +101,7 @@ func (s Stored) Same(t Stored) bool {
 }
 
 // Claim is the name of the claim that the volume uses, "" for another one.
-func (s Stored) Claim() string {
-	return krm.Text(s.RNode, s.Mount.Volume.Append("persistentVolumeClaim", "claimName")...)
-}
+func (s Stored) Claim() string { return s.ClaimOf(s.Mount.Volume) }
 
 // inVolume is where the folder is in the volume.
 func (s Stored) inVolume() string {

@@ -51,14 +51,13 @@ var v1 = layout{
 	},
 	Defaults: map[string]map[string]string{
 		AdminServer: {StorePath: "/etc/adminserver/config/config.json"},
-		JobService:  {LogDir: "/var/log/jobs"},
 	},
 	Redis: []RedisUse{
 		{Setting: secret(UI, Variable(RedisURL)), Purpose: "core", Encode: Redis.commas, Decode: readCommas, Password: RedisPassword, Host: true},
 	},
 	Storage: []StorageUse{
 		images,
-		{Setting: of(JobService, Variable(LogDir)), Purpose: ForJobLogs},
+		{Setting: of(JobService, Variable(LogDir)), Purpose: ForJobLogs, Default: "/var/log/jobs"},
 	},
 	Protocols:      "TLSv1.2", // nginx 1.11 knows no TLSv1.3
 	DatabaseServer: MySQL,

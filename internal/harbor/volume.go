@@ -29,9 +29,28 @@ func (c Component) Shares(list *framework.ResourceList, m kube.Mount) bool {
 	if m.Template || c.OfPod(m) || slices.Contains(ofNode, c.SourceOf(m.Volume)) || krm.Lookup(c.RNode, m.Path.Append("subPathExpr")...) != nil {
 		return false
 	}
-	name := krm.Text(c.RNode, m.Volume.Append("persistentVolumeClaim", "claimName")...)
+	name := c.ClaimOf(m.Volume)
 	claim := kube.FindSource(list, "PersistentVolumeClaim", c.GetNamespace(), name)
 	return name == "" || claim == nil || slices.Contains(kube.Modes(claim), "ReadWriteMany")
+}
+
+// mountSecret makes the container see a Secret in a folder, as a volume of that name.
+func (c Component) mountSecret(list *framework.ResourceList, name, dir string, secret *yaml.Node) error {
+	volumes, mounts := c.Pod.Append("volumes"), c.Path.Append("volumeMounts")
+	if err := krm.Set(list, c.RNode, krm.Map("name", name, "secret", secret), named(c.RNode, volumes, name)...); err != nil {
+		return err
+	}
+	return krm.Set(list, c.RNode, krm.Map("name", name, "mountPath", dir), named(c.RNode, mounts, name)...)
+}
+
+// named leads to the element of a list with that name, or to a new one.
+func named(obj *yaml.RNode, list krm.Path, name string) krm.Path {
+	all := krm.Elements(obj, list...)
+	i := slices.IndexFunc(all, func(n *yaml.Node) bool { return krm.Text(yaml.NewRNode(n), "name") == name })
+	if i < 0 {
+		i = len(all)
+	}
+	return list.Append(i)
 }
 
 // freeVolume puts an emptyDir in the place of a volume in which nobody keeps

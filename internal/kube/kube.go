@@ -244,6 +244,11 @@ func (w Workload) SourceOf(volume krm.Path) string {
 	return "emptyDir"
 }
 
+// ClaimOf is the name of the claim that a volume of the pod uses, "" for another volume.
+func (w Workload) ClaimOf(volume krm.Path) string {
+	return krm.Text(w.RNode, volume.Append("persistentVolumeClaim", "claimName")...)
+}
+
 // given says whether the field at the path is there and not null.
 func (w Workload) given(at krm.Path) bool {
 	node := krm.Lookup(w.RNode, at...)

@@ -243,7 +243,7 @@ var (
 		return strings.ContainsFunc(v, unicode.IsControl)
 	})
 	noSpace = warningIf("has a space at the beginning or the end", func(v string) bool { return strings.TrimSpace(v) != v })
-	unknown = warningIf("is a well-known default, which everybody can look up", func(v string) bool { return harbor.WellKnown(v) })
+	unknown = warningIf("is a well-known default, which everybody can look up", harbor.WellKnown)
 
 	// The adminserver takes any first password, the portal and the API none
 	// that breaks this rule (Harbor v1.2.0, src/ui/api/user.go: 8, 20).
