@@ -135,6 +135,12 @@ func configured(file krm.File) (user, name string, err error) {
 			continue
 		}
 		found++
+		for _, field := range []string{"sslMode", "maxOpenConnections"} {
+			if krm.Lookup(obj.RNode, append(path, field)...) != nil {
+				return "", "", fmt.Errorf("%s is for Harbor 2.x, whose database is PostgreSQL, and krmfn database knows the MySQL of Harbor 1.2: "+
+					"docs/chart.md has the SQL for PostgreSQL", krm.Path(append(path, field)))
+			}
+		}
 		user, name = krm.Text(obj.RNode, append(path, "user")...), krm.Text(obj.RNode, append(path, "database")...)
 	}
 	if found != 1 {

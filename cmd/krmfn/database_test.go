@@ -88,6 +88,8 @@ func TestDatabaseFails(t *testing.T) {
 		{"secret", `database: "mysql" is a database of MySQL itself: choose another name`, []string{"--database", "mysql", "--user", "a", "--password-from", "-"}},
 		{"", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
 		{"kind: HarborHA", "standard input: there are 0 function configs with settings of the database", []string{"--config", "-"}},
+		{"apiVersion: harbor.krmfn.dev/v1alpha1\nkind: HarborHA\nspec: {database: {user: a, database: b, sslMode: require}}",
+			"standard input: spec.database.sslMode is for Harbor 2.x, whose database is PostgreSQL", []string{"--config", "-"}},
 		{"a: [", "standard input: ", []string{"--config", "-"}},
 		{"kind: HarborHA\nspec: {database: {password: {value: *secret}}}", "standard input: reading YAML: ", []string{"--config", "-"}},
 		{"SELECT 'a", "standard input: the dump is cut off: it ends within quotes begun in line 1", []string{"--database", "a", "--dump", "-"}},

@@ -21,8 +21,10 @@ type secretsOptions struct {
 	from, harborCfg, output string
 	config, release         string
 	notMade                 secrets.Findings
-	cephFSUser              string
-	cephFSInTree            bool
+	// of2 is a setting of --config that Harbor 2.x alone knows.
+	of2          string
+	cephFSUser   string
+	cephFSInTree bool
 
 	files, sources map[string]*string // by flag
 }

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"krmfn.dev/harbor/functions"
 	"krmfn.dev/harbor/internal/bounded"
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/secrets"
 )
 
@@ -34,6 +38,9 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 			return r, fmt.Errorf("--from: %w", err)
 		}
 		r.Names = o.names
+	}
+	if o.of2 != "" && o.names.Generation != harbor.V2 {
+		return r, fmt.Errorf("--config: has %s, which Harbor 2.x alone knows: add --harbor 2", o.of2)
 	}
 	r.IfMade = o.notMade
 	if o.harborCfg != "" {
@@ -63,6 +70,20 @@ func (o *secretsOptions) request(s streams) (secrets.Request, error) {
 	return r, err
 }
 
+// settingsOf2 are settings of HarborHA that Harbor 2.x alone knows.
+var settingsOf2 = []krm.Path{{"replicas", "core"}, {"replicas", "portal"}, {"jobLogs"}, {"redis", "sentinels"}, {"database", "sslMode"},
+	{"database", "maxOpenConnections"}}
+
+// onlyOf2 is the first such setting that is there, or nothing.
+func onlyOf2(spec *yaml.RNode) string {
+	for _, p := range settingsOf2 {
+		if krm.Lookup(spec, p...) != nil {
+			return p.String()
+		}
+	}
+	return ""
+}
+
 // configure reads --config and --harbor.
 func (o *secretsOptions) configure(s streams) error {
 	if o.release != "" {
@@ -78,8 +99,10 @@ func (o *secretsOptions) configure(s streams) error {
 		}
 		spec, err := functions.Catalog.SpecOf("harbor-ha", file)
 		if err != nil {
-			return fmt.Errorf("--config: %s: %w", file, err)
+			return fmt.Errorf("--config: %s: %s; if it is the patch of an overlay, render it: krmfn render FOLDER | krmfn secrets --config -",
+				file, strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
+		o.of2 = onlyOf2(spec)
 		o.notMade = o.names.Configure(spec)
 		if *o.sources[cephFSKeyFlag] != "" {
 			o.notMade = slices.DeleteFunc(o.notMade, func(f secrets.Finding) bool { return f.Secret == o.names.CephFS })

@@ -305,6 +305,10 @@ func pkcs8(t *testing.T, text string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
+// ofHarbor2Alone is a function config that is for no other Harbor.
+const ofHarbor2Alone = "apiVersion: harbor.krmfn.dev/v1alpha1\nkind: HarborHA\nmetadata: {name: harbor-ha}\n" +
+	"spec: {replicas: {core: 3}, database: {host: postgres.example.com, user: harbor, database: registry, sslMode: require, password: {secretName: a, secretKey: b}}}\n"
+
 func TestSecretsErrors(t *testing.T) {
 	dir := t.TempDir()
 	made := madeSecrets()
@@ -328,6 +332,11 @@ func TestSecretsErrors(t *testing.T) {
 	}{
 		{"", []string{"-p" + givenAdmin}, "krmfn: unknown shorthand flag: 'p'\n"},
 		{"", []string{givenAdmin}, "krmfn: secrets takes flags only, krmfn secrets check takes files\n"},
+		{ofHarbor2Alone, []string{"--config", "-"}, "krmfn: --config: has replicas.core, which Harbor 2.x alone knows: add --harbor 2\n"},
+		{ofHarbor2Alone, []string{"--config", "-", "--harbor", "1.2"}, "krmfn: --config: has replicas.core, which Harbor 2.x alone knows: add --harbor 2\n"},
+		{strings.Replace(ofHarbor2Alone, "database: {", "cephFS: null, database: {", 1), []string{"--config", "-", "--harbor", "2"},
+			"krmfn: --config: standard input: cephFS: is empty: write {} for its defaults, or leave it out; " +
+				"if it is the patch of an overlay, render it: krmfn render FOLDER | krmfn secrets --config -\n"},
 		{"", []string{"check", "-p" + givenAdmin}, "krmfn: unknown shorthand flag: 'p'\n"},
 		{"", []string{"check"}, "krmfn: give the Secrets: files, or - for stdin\n"},
 		{"", []string{"check", "-", "-"}, "krmfn: - means standard input and can be given only once\n"},
