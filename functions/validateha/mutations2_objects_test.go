@@ -25,14 +25,14 @@ var registryMutations2 = []mutation{
 	{"cache of each replica", "L06", w, both(registry2("layerinfo: redis", "layerinfo: inmemory"), registry2("delete:\n    enabled: true", "delete:\n    enabled: false"))},
 	{"cache in Redis without an address", "L06", e, registry2("  addr: ", "  address: ")},
 
-	{"job logs to the standard output alone", "N17", w, jobservice2("name: FILE\n  level: INFO\n  settings:\n    base_dir: /var/log/jobs\n  sweeper:\n    duration: 14 # days\n    settings:\n      work_dir: /var/log/jobs\n", "name: STD_OUTPUT\n  level: INFO\n")},
-	{"loggers of jobs without a folder", "N17", e, jobservice2("base_dir: /var/log/jobs", "basedir: /var/log/jobs")},
+	{"job logs to the standard output alone", "N06", w, jobservice2("name: FILE\n  level: INFO\n  settings:\n    base_dir: /var/log/jobs\n  sweeper:\n    duration: 14 # days\n    settings:\n      work_dir: /var/log/jobs\n", "name: STD_OUTPUT\n  level: INFO\n")},
+	{"loggers of jobs without a folder", "N06", e, jobservice2("base_dir: /var/log/jobs", "basedir: /var/log/jobs")},
 
-	{"clients are sent to a Service", "N18", w, inS3("http://rgw.ceph.svc:8000")},
-	{"clients are sent to a Service of these manifests", "N18", w, inS3("http://harbor-core.harbor:80")},
-	{"clients are sent to a name without domain", "N18", w, inS3("rgw:8000")},
-	{"clients are sent to a private network", "N18", w, inS3("http://10.1.2.3:8000")},
-	{"clients are sent to themselves", "N18", w, inS3("http://127.0.0.1:9000")},
+	{"clients are sent to a Service", "L20", w, inS3("http://rgw.ceph.svc:8000")},
+	{"clients are sent to a Service of these manifests", "L20", w, inS3("http://harbor-core.harbor:80")},
+	{"clients are sent to a name without domain", "L20", w, inS3("rgw:8000")},
+	{"clients are sent to a private network", "L20", w, inS3("http://10.1.2.3:8000")},
+	{"clients are sent to themselves", "L20", w, inS3("http://127.0.0.1:9000")},
 }
 
 // registryMount2 mounts a file of the registry elsewhere.

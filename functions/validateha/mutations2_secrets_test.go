@@ -79,7 +79,7 @@ var secretMutations2 = []mutation{
 	{"no http secret of the registry", "L05", e, untell("registry", "REGISTRY_HTTP_SECRET")},
 	{"token key in PKCS#8", "L08", e, pkcs8Key},
 	{"no token key", "L08", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 2)},
-	{"htpasswd of another password", "N13", e, secret2("REGISTRY_CREDENTIAL_PASSWORD", otherSecret)},
-	{"htpasswd of another user", "N13", e, of(has("Secret", "harbor-secrets"), core2("REGISTRY_CREDENTIAL_USERNAME", "somebody"))},
-	{"htpasswd with SHA-1", "N13", e, secret2("REGISTRY_HTPASSWD", "harbor_registry_user:{SHA}rNV8Od5pZ0RrIN8J8oDKK4Xh0Oc=")},
+	{"htpasswd of another password", "N05", e, secret2("REGISTRY_CREDENTIAL_PASSWORD", otherSecret)},
+	{"htpasswd of another user", "N05", e, of(has("Secret", "harbor-secrets"), core2("REGISTRY_CREDENTIAL_USERNAME", "somebody"))},
+	{"htpasswd with SHA-1", "N05", e, secret2("REGISTRY_HTPASSWD", "harbor_registry_user:{SHA}rNV8Od5pZ0RrIN8J8oDKK4Xh0Oc=")},
 }

@@ -69,17 +69,17 @@ var callMutations2 = []mutation{
 
 // needMutations2 are settings that parts cannot start without.
 var needMutations2 = []mutation{
-	{"jobservice without the core's address", "N07", e, cut("ConfigMap", "harbor-jobservice-env", "data", "CORE_URL")},
-	{"jobservice with an empty address of the core", "N07", e, job2("CORE_URL", "")},
-	{"jobservice without protocol", "N07", e, jobservice2("protocol: http\n", "")},
-	{"jobservice without port", "N07", e, jobservice2("\nport: 8080", "")},
-	{"jobservice without backend", "N07", e, jobservice2("  backend: redis\n", "")},
-	{"jobservice without namespace", "N07", e, jobservice2("    namespace: harbor_job_service_namespace\n", "")},
-	{"jobservice without loggers", "N07", e, jobservice2("\nloggers:\n- name: STD_OUTPUT\n  level: INFO", "")},
-	{"jobservice with a config that is no YAML", "N07", e, jobservice2("protocol: http", "protocol: [http")},
-	{"jobservice without its config", "N07", e, cut("Deployment", "harbor-jobservice", "spec", "template", "spec", "containers", 0, "volumeMounts", 0)},
-	{"registryctl without the registry's config", "N07", e, text("ConfigMap", "harbor-registry", "registry_config: /etc/registry/config.yml", "", "data", "ctl-config.yml")},
-	{"registryctl without port", "N07", e, text("ConfigMap", "harbor-registry", "port: 8080", "", "data", "ctl-config.yml")},
+	{"jobservice without the core's address", "N04", e, cut("ConfigMap", "harbor-jobservice-env", "data", "CORE_URL")},
+	{"jobservice with an empty address of the core", "N04", e, job2("CORE_URL", "")},
+	{"jobservice without protocol", "N04", e, jobservice2("protocol: http\n", "")},
+	{"jobservice without port", "N04", e, jobservice2("\nport: 8080", "")},
+	{"jobservice without backend", "N04", e, jobservice2("  backend: redis\n", "")},
+	{"jobservice without namespace", "N04", e, jobservice2("    namespace: harbor_job_service_namespace\n", "")},
+	{"jobservice without loggers", "N04", e, jobservice2("\nloggers:\n- name: STD_OUTPUT\n  level: INFO", "")},
+	{"jobservice with a config that is no YAML", "N04", e, jobservice2("protocol: http", "protocol: [http")},
+	{"jobservice without its config", "N04", e, cut("Deployment", "harbor-jobservice", "spec", "template", "spec", "containers", 0, "volumeMounts", 0)},
+	{"registryctl without the registry's config", "N04", e, text("ConfigMap", "harbor-registry", "registry_config: /etc/registry/config.yml", "", "data", "ctl-config.yml")},
+	{"registryctl without port", "N04", e, text("ConfigMap", "harbor-registry", "port: 8080", "", "data", "ctl-config.yml")},
 }
 
 // image2 gives a part another image.

@@ -58,11 +58,11 @@ var Rules = []Rule{
 	references,
 	services,
 	allParts,
-	oneStore,
+	oneStore, reachableStorage,
 	oneRedis, lastingRedis, databaseLoad,
 	needs,
 	registryPassword,
-	readableJobLogs, reachableStorage,
+	readableJobLogs,
 }
 
 func ruleByID(id string) (Rule, bool) {

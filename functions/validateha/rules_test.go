@@ -218,7 +218,7 @@ A finding carries the number of its rule as the tag ` + "`rule`" + `. A rule tha
 ` + "```yaml" + `
 EXAMPLE` + "```" + `
 
-L01 to L15 and L19 are what Harbor needs to be highly available; L16 to L18 are what these rest on, that names and addresses lead somewhere and no part is missing.
+L01 to L15, L19 and L20 are what Harbor needs to be highly available; L16 to L18 are what these rest on, that names and addresses lead somewhere and no part is missing.
 A finding that a section of HarborHA sets right ends with what to write there.
 Numbers with N are those of Harbor 2.x alone.
 The severity is that of the gravest finding of the rule.

@@ -14,7 +14,7 @@ import (
 )
 
 var needs = Rule{
-	ID: "N07", Severity: framework.Error,
+	ID: "N04", Severity: framework.Error,
 	What: "Each part has the configuration file and the settings that it cannot start without.",
 	Why: "The jobservice, registryctl and the exporter end at once where one is missing, which shows in their logs alone (harbor v2.15 " +
 		"src/pkg/config/rest/manager.go, src/jobservice/config, src/registryctl/config, src/pkg/exporter/exporter.go).",

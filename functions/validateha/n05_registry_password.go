@@ -11,7 +11,7 @@ import (
 )
 
 var registryPassword = Rule{
-	ID: "N13", Severity: framework.Error,
+	ID: "N05", Severity: framework.Error,
 	What: "The registry lets in who the core logs in as: its htpasswd file has the bcrypt hash of REGISTRY_CREDENTIAL_PASSWORD.",
 	Why: "Otherwise pushes and pulls end with the registry's 401, with one replica of several just as often as requests reach it, while health stays " +
 		"green (seen with Harbor 2.15.1: 0 of 24 pushes; distribution v2.8 registry/auth/htpasswd).",

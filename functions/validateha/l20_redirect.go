@@ -10,7 +10,7 @@ import (
 )
 
 var reachableStorage = Rule{
-	ID: "N18", Severity: framework.Warning,
+	ID: "L20", Severity: framework.Warning,
 	What: "Clients reach the object storage to which the registry sends them.",
 	Why: "Unless storage.redirect.disable is true, the registry answers the request for a layer with an address in the storage: a pull " +
 		"fails where clients do not know its host (distribution v2.8.3 registry/storage/blobserver.go; harbor-helm, disableredirect).",

@@ -9,7 +9,7 @@ import (
 )
 
 var readableJobLogs = Rule{
-	ID: "N17", Severity: framework.Error,
+	ID: "N06", Severity: framework.Error,
 	What: "The logs of jobs go where they can be read.",
 	Why: "Where they go to the standard output alone, who asks for the log of a job gets an error (500; harbor#13011, seen with Harbor " +
 		"2.15.1). With files of no folder every job fails (src/jobservice/logger/factory.go of Harbor v2.15).",
@@ -23,7 +23,7 @@ var readableJobLogs = Rule{
 	},
 }
 
-// checkJobLogs leaves a config that is none, or without loggers, to N07, and the
+// checkJobLogs leaves a config that is none, or without loggers, to N04, and the
 // folder of the files to L04.
 func checkJobLogs(p *pass, c *part) {
 	logs := c.JobLogs(p.list, c.env)
