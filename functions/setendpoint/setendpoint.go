@@ -18,8 +18,9 @@
 //
 // The URL has to have a port that something in the manifests has: the node port or
 // the port of a LoadBalancer in front of nginx, 80 and 443 of an Ingress, or those of
-// the Gateway of an HTTPRoute, where it is among them; any port with behind. Since Harbor 2.15, docker is sent to the port that it asked for,
-// whatever the URL says, and another one is a warning.
+// the Gateway of an HTTPRoute, where it is among them; any port with behind. Since
+// Harbor 2.15, docker is sent to the port that it asked for, whatever the URL says,
+// and another one is a warning.
 //
 // It knows Harbor 1.2 to 1.5 and 2.x.
 package setendpoint

@@ -1,6 +1,7 @@
 package harbor
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,6 +31,9 @@ type Parameter struct {
 	Kind ParameterKind
 	// Needed says that the driver does not start without it.
 	Needed bool
+	// Least is the smallest number that the driver starts with, Step what it has to be
+	// a multiple of, 0 where that does not matter.
+	Least, Step int
 	// Secret says that nobody may see it.
 	Secret bool
 	// New says that the registry of Harbor 1.x does not know it, and Unread that none
@@ -59,7 +63,8 @@ var drivers = []Driver{
 			[]Parameter{{Name: "regionendpoint", Kind: URLOrHost}},
 			parameters(Switch, "v4auth", "secure", "encrypt"), []Parameter{{Name: "skipverify", Kind: Switch, New: true}},
 			texts("keyid", "rootdirectory", "storageclass", "objectacl", "useragent"),
-			parameters(Number, "chunksize", "multipartcopychunksize", "multipartcopymaxconcurrency", "multipartcopythresholdsize"),
+			[]Parameter{number("chunksize", 5<<20), number("multipartcopychunksize", 5<<20), number("multipartcopymaxconcurrency", 1),
+				number("multipartcopythresholdsize", 0)},
 			secretTexts("accesskey", "secretkey"), []Parameter{{Name: "sessiontoken", Secret: true, Unread: true}})},
 	{Name: "azure", Endpoint: "realm",
 		Parameters: slices.Concat(
@@ -68,17 +73,22 @@ var drivers = []Driver{
 		Parameters: slices.Concat(
 			[]Parameter{{Name: "authurl", Kind: URLOrHost, Needed: true}}, needed(texts("container", "username")),
 			texts("region", "tenant", "tenantid", "domain", "domainid", "tenantdomain", "tenantdomainid", "trustid", "prefix", "endpointtype"),
-			parameters(Switch, "insecureskipverify", "tempurlcontainerkey"), parameters(Number, "authversion", "chunksize"),
+			parameters(Switch, "insecureskipverify", "tempurlcontainerkey"), []Parameter{number("authversion", 0), number("chunksize", 1<<20)},
 			needed(secretTexts("password")), secretTexts("secretkey", "accesskey"))},
 	{Name: "oss", Endpoint: "endpoint",
 		Parameters: slices.Concat(
 			needed(texts("region", "bucket")), []Parameter{{Name: "endpoint", Kind: URLOrHost}},
-			parameters(Switch, "internal", "encrypt", "secure"), texts("rootdirectory"), parameters(Number, "chunksize"),
+			parameters(Switch, "internal", "encrypt", "secure"), texts("rootdirectory"), []Parameter{number("chunksize", 5<<20)},
 			needed(secretTexts("accesskeyid", "accesskeysecret")))},
 	{Name: "gcs",
 		Parameters: slices.Concat(
-			needed(texts("bucket")), texts("rootdirectory"), parameters(Number, "chunksize"),
-			[]Parameter{{Name: "maxconcurrency", Kind: Number, New: true}, {Name: "keyfile", Kind: KeyFile, Secret: true}})},
+			needed(texts("bucket")), texts("rootdirectory"),
+			[]Parameter{{Name: "chunksize", Kind: Number, Least: 256 << 10, Step: 256 << 10},
+				{Name: "maxconcurrency", Kind: Number, New: true}, {Name: "keyfile", Kind: KeyFile, Secret: true}})},
+}
+
+func number(name string, least int) Parameter {
+	return Parameter{Name: name, Kind: Number, Least: least}
 }
 
 func parameters(kind ParameterKind, names ...string) []Parameter {
@@ -153,11 +163,13 @@ func (p Parameter) Check(field string, value any) error {
 	text, isText := value.(string)
 	switch p.Kind {
 	case Number:
-		if n, ok := value.(int); ok && n >= 0 {
-			return nil
-		}
-		if _, err := strconv.ParseUint(text, 10, 31); err != nil {
+		switch n, err := strconv.Atoi(fmt.Sprint(value)); {
+		case err != nil || n < 0:
 			return krm.FieldErrorf(field, "is not a whole number")
+		case n < p.Least:
+			return krm.FieldErrorf(field, "%d is too small, and the registry would not start: want %d or more", n, p.Least)
+		case p.Step > 0 && n%p.Step != 0:
+			return krm.FieldErrorf(field, "%d is no multiple of %d, and the registry would not start", n, p.Step)
 		}
 		return nil
 	case Switch:
