@@ -172,7 +172,7 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 		return err
 	}
 	numbers := s.Databases
-	if h.Generation == harbor.V1 {
+	if h.IsV1() {
 		numbers = map[string]int{harbor.Core: s.Database}
 	}
 	old := h.Replace(harbor.RedisServer, h.RedisHosts(), server.Hosts()...)

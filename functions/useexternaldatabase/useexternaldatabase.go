@@ -1,18 +1,20 @@
 // Package useexternaldatabase makes Harbor use a database outside of its manifests, and takes the one inside away.
 //
-// Harbor 1.2 to 1.5 uses MySQL, 2.x PostgreSQL; of 2.x the core and the exporter are told. Others
-// are refused.
+// Harbor 2.x uses PostgreSQL: the core and the exporter are told. The database may be
+// empty, the first core makes its tables. All pods together must not open more
+// connections than the server allows, or no further core starts.
 //
-// The adminserver of 1.x reads the connection from its environment and hands it to the
-// others. It keeps its settings in a file of its own once it has started, and
-// reads most of them from there afterwards, MYSQL_HOST among them; several
-// adminservers would drift apart. RESET "true" makes each start read everything
-// from the manifests again: settings are then changed there, no longer in the
-// web page (Harbor v1.2.0, src/adminserver).
+// Harbor 1.2 to 1.5 uses MySQL. The adminserver reads the connection from its
+// environment and hands it to the others. It keeps its settings in a file of its own
+// once it has started, and reads most of them from there afterwards, MYSQL_HOST among
+// them; several adminservers would drift apart. RESET "true" makes each start read
+// everything from the manifests again: settings are then changed there, no longer in
+// the web page (Harbor v1.2.0, src/adminserver).
 //
-// The database has to exist with its tables and character set utf8. Harbor 1.2
-// speaks to MySQL 5.7 and MariaDB; accounts of MySQL 8 need
-// mysql_native_password.
+// The database of 1.x has to exist with its tables and character set utf8. Harbor 1.2
+// speaks to MySQL 5.7 and MariaDB; accounts of MySQL 8 need mysql_native_password.
+//
+// It refuses other releases.
 package useexternaldatabase
 
 import (
@@ -137,6 +139,8 @@ func (s *UseExternalDatabase) check(h *harbor.Harbor) []error {
 	errs := h.Only(
 		harbor.Option{Field: "sslMode", Given: s.SSLMode != "", Of: harbor.V2},
 		harbor.Option{Field: "maxOpenConnections", Given: s.MaxOpenConnections != 0, Of: harbor.V2},
+		harbor.Option{Field: "serverConnections", Given: s.ServerConnections != harbor.DefaultConnections, Of: harbor.V2},
+		harbor.Option{Field: "reset", Given: !s.Reset, Of: harbor.V1, Instead: ", which has no adminserver: leave it out"},
 		s.Password.Literal(),
 	)
 	return append(errs, h.CheckSecretKey("password.secretKey", harbor.SecretKey{Name: s.Password.SecretName, Key: s.Password.SecretKey}))
