@@ -3,7 +3,6 @@ package spreadpods
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
@@ -298,18 +297,6 @@ func (w *workload) keep(obj *yaml.RNode) error {
 }
 
 func (w *workload) newBudget(most int) *yaml.RNode {
-	metadata := krm.Map("name", w.GetName())
-	if namespace := w.GetNamespace(); namespace != "" {
-		metadata.Content = append(metadata.Content, krm.Map("namespace", namespace).Content...)
-	}
-	labels := krm.Map()
-	given := krm.Strings(w.RNode, "metadata", "labels")
-	for _, key := range slices.Sorted(maps.Keys(given)) {
-		labels.Content = append(labels.Content, krm.Map(key, given[key]).Content...)
-	}
-	if len(labels.Content) > 0 {
-		metadata.Content = append(metadata.Content, krm.Map("labels", labels).Content...)
-	}
 	spec := krm.Map("maxUnavailable", most, "selector", w.Selector())
 	apiVersion := "policy/v1beta1"
 	if budgets.in(w.version) {
@@ -318,5 +305,5 @@ func (w *workload) newBudget(most int) *yaml.RNode {
 	if evictionPolicy.in(w.version) {
 		spec.Content = append(spec.Content, krm.Map("unhealthyPodEvictionPolicy", "AlwaysAllow").Content...)
 	}
-	return yaml.NewRNode(krm.Map("apiVersion", apiVersion, "kind", "PodDisruptionBudget", "metadata", metadata, "spec", spec))
+	return yaml.NewRNode(krm.Map("apiVersion", apiVersion, "kind", "PodDisruptionBudget", "metadata", w.Metadata(w.GetName()), "spec", spec))
 }

@@ -58,14 +58,7 @@ func less(size, than string) bool {
 // addClaim makes a claim, and volumes of pods use it.
 func (t *target) addClaim(size string) error {
 	w := t.volumes[0]
-	metadata := krm.Map("name", t.newName)
-	if namespace := w.GetNamespace(); namespace != "" {
-		metadata.Content = append(metadata.Content, krm.Map("namespace", namespace).Content...)
-	}
-	if labels := krm.Lookup(w.RNode, "metadata", "labels"); labels != nil && labels.Kind == yaml.MappingNode {
-		metadata.Content = append(metadata.Content, krm.Map("labels", yaml.CopyYNode(labels)).Content...)
-	}
-	t.claim = yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "PersistentVolumeClaim", "metadata", metadata, "spec",
+	t.claim = yaml.NewRNode(krm.Map("apiVersion", "v1", "kind", "PersistentVolumeClaim", "metadata", w.Metadata(t.newName), "spec",
 		krm.Map("accessModes", krm.List("ReadWriteMany"), "resources", krm.Map("requests", krm.Map("storage", size)))))
 	krm.Add(t.list, t.claim, w.RNode)
 	return t.mount(t.newName)

@@ -244,6 +244,19 @@ func (w Workload) SourceOf(volume krm.Path) string {
 	return "emptyDir"
 }
 
+// Metadata is that of a new object which goes with the workload: in its namespace, with
+// its labels.
+func (w Workload) Metadata(name string) *yaml.Node {
+	metadata := krm.Map("name", name)
+	if namespace := w.GetNamespace(); namespace != "" {
+		metadata.Content = append(metadata.Content, krm.Map("namespace", namespace).Content...)
+	}
+	if labels := krm.Lookup(w.RNode, "metadata", "labels"); labels != nil && labels.Kind == yaml.MappingNode && len(labels.Content) > 0 {
+		metadata.Content = append(metadata.Content, krm.Map("labels", yaml.CopyYNode(labels)).Content...)
+	}
+	return metadata
+}
+
 // ClaimOf is the name of the claim that a volume of the pod uses, "" for another volume.
 func (w Workload) ClaimOf(volume krm.Path) string {
 	return krm.Text(w.RNode, volume.Append("persistentVolumeClaim", "claimName")...)
