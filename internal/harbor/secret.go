@@ -182,11 +182,16 @@ func (l *layout) SecretVariable(name string) (SecretUse, bool) {
 
 // SecretsOf is the table of a generation, for those who make Secrets before there is
 // a Harbor.
-func SecretsOf(g Generation) []SecretUse {
+func SecretsOf(g Generation) []SecretUse { return tableOf(g).Secrets }
+
+// ReadersOf are the Readers of a value in a generation.
+func ReadersOf(g Generation, u SecretUse) []string { return tableOf(g).Readers(u) }
+
+func tableOf(g Generation) *layout {
 	if g == V2 {
-		return v2.Secrets
+		return &v2
 	}
-	return v1.Secrets
+	return &v1
 }
 
 // RegistryUser is the name that goes with the password of Harbor 2.x's registry

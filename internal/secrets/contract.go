@@ -33,9 +33,12 @@ type spec struct {
 	// An optional one is only there when a value of it is known.
 	optional bool
 	// tokens is true for the one with the keys for tokens and https, and the password
-	// of the registry. forms are the keys of a form in it.
+	// of the registry. forms are the keys of a form in it; unreadCert says that no
+	// part reads the certificate of the key for tokens.
 	tokens bool
 	forms  func(harbor.SecretForm) string
+
+	unreadCert bool
 }
 
 // key is a key of a Secret.
@@ -56,7 +59,8 @@ type key struct {
 
 func (n Names) specs() []spec {
 	all := []spec{
-		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: n.keysOf(harbor.OwnSecret), forms: n.Key},
+		{name: n.Harbor, namespace: n.Namespace, tokens: true, keys: n.keysOf(harbor.OwnSecret), forms: n.Key,
+			unreadCert: len(harbor.ReadersOf(n.Generation, n.own(harbor.TokenCert))) == 0},
 		{name: n.nameOf(harbor.DatabaseSecret), namespace: n.Namespace, keys: n.keysOf(harbor.DatabaseSecret)},
 		{name: n.nameOf(harbor.RedisSecret), namespace: n.Namespace, keys: n.keysOf(harbor.RedisSecret), optional: n.NoRedis},
 	}
@@ -107,13 +111,16 @@ func (n Names) keysOf(in harbor.SecretObject) []key {
 
 // Key is the key of Harbor's own Secret for a form, "" where this generation has
 // none.
-func (n Names) Key(form harbor.SecretForm) string {
+func (n Names) Key(form harbor.SecretForm) string { return n.own(form).Key }
+
+// own is the first of Harbor's own values of a form.
+func (n Names) own(form harbor.SecretForm) harbor.SecretUse {
 	for _, use := range harbor.SecretsOf(n.Generation) {
 		if use.Form == form && use.In == harbor.OwnSecret {
-			return use.Key
+			return use
 		}
 	}
-	return ""
+	return harbor.SecretUse{}
 }
 
 // Own is where the value of a form is, among Harbor's own.

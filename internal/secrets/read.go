@@ -29,7 +29,7 @@ func Read(n Names, content []byte) (Existing, error) {
 	}
 	err = existing.addRunning(n, objects)
 	for _, s := range existing.Secrets {
-		if existing.Generation == 0 && s.Name == n.Harbor && (s.has("CORE_SECRET") || s.has(csrfKey)) {
+		if existing.Generation == 0 && s.Name == n.Harbor && (s.has(coreSecret) || s.has(csrfKey)) {
 			existing.Generation = harbor.V2
 		}
 	}

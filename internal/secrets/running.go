@@ -149,8 +149,11 @@ var upstream = []string{
 	"harbor-adminserver-config", "harbor-ui-config", "harbor-jobservice-config", "harbor-registry-config", "harbor-nginx-config",
 }
 
-// csrfKey is a key that Harbor 2.x alone has.
-const csrfKey = "CSRF_KEY"
+// coreSecret and csrfKey are keys that Harbor 2.x alone has.
+var (
+	coreSecret = Names{Generation: harbor.V2}.Key(harbor.HeaderSecret)
+	csrfKey    = Names{Generation: harbor.V2}.Key(harbor.CSRFKey)
+)
 
 // addByKeys takes over what a ConfigMap of Harbor's own manifests of 1.2 holds, or a
 // Secret, also under other names: known by the keys that they alone have.

@@ -487,3 +487,26 @@ func TestFromCfg(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadCertificate leaves the certificate of Harbor 2.x alone: no part of it
+// reads that.
+func TestUnreadCertificate(t *testing.T) {
+	names2 := names
+	names2.Generation = harbor.V2
+	all, found, err := maker().Make(Request{Names: names2})
+	if err != nil || found.Failed() {
+		t.Fatal(err, found)
+	}
+	for _, certificate := range []string{"", "none"} {
+		if all[0].Data["tls.crt"] = certificate; certificate == "" {
+			delete(all[0].Data, "tls.crt")
+		}
+		if _, found := Check(names2, all, now); found.Failed() {
+			t.Errorf("tls.crt %q: %v", certificate, found)
+		}
+	}
+	delete(all[0].Data, "tls.key")
+	if _, found := Check(names2, all, now); !found.Failed() {
+		t.Error("the key may be missing")
+	}
+}
