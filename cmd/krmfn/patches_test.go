@@ -142,9 +142,10 @@ func TestReadmePatch(t *testing.T) {
 			chart += b[2]
 		}
 	}
+	head, _, _ := strings.Cut(patch2, "spec:\n")
 	for name, of2 := range map[string]struct{ patch, ingress string }{
 		"the overlay": {patch2, ""},
-		"the chart": {patch2[:strings.Index(patch2, "spec:\n")] +
+		"the chart": {head +
 			"spec:\n  cephFS: null\n  nodePort: null\n  jobLogs: {store: database}\n" + strings.Replace(chart, "  redis:\n", "  redis:\n    sentinels: null\n", 1), ingress2},
 	} {
 		t.Run("Harbor 2.x like "+name, func(t *testing.T) {
