@@ -29,7 +29,7 @@ var standIns = map[string]string{
 "exec pod/mysql -- sh -c "*COUNT*) echo 1 ;;
 "create -f secrets") krmfn secrets check secrets/*.yaml ;;
 "apply "*"-f -") krmfn validate - ;;
-"scale --replicas="*" rc "*|"scale rc "*" --replicas="*|"delete "*|"wait "*|"cordon "*|"uncordon "*|"get "*) ;;
+"rollout restart deployment/harbor-"*|"rollout status deployment/harbor-"*|"scale --replicas="*" rc "*|"scale rc "*" --replicas="*|"delete "*|"wait "*|"cordon "*|"uncordon "*|"get "*) ;;
 *) echo "kubectl $*?" >&2; exit 1 ;;
 esac`,
 	"mysql": `case "$*" in *" -e "*) echo 1 ;; *) grep -q . ;; esac`,
