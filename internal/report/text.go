@@ -38,47 +38,49 @@ func text(r Report, style Style) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// entry is a finding, and the objects beside its own of which it is true as well.
-type said struct {
+// remark is a finding, and the objects beside its own of which it is true as well.
+type remark struct {
 	Finding
 	lines []string // in the file, of each object
 	also  []string // names of the others
 }
 
-// together makes one entry of findings that differ in the object and the line alone.
-func together(all []Finding) []said {
-	var entries []said
+// together makes one remark of findings that differ in the object and the line alone.
+func together(all []Finding) []remark {
+	var remarks []remark
 	for _, f := range all {
-		i := slices.IndexFunc(entries, func(e said) bool { return e.saysTheSame(f) })
+		i := slices.IndexFunc(remarks, func(e remark) bool { return e.saysTheSame(f) })
 		if i < 0 {
-			i, entries = len(entries), append(entries, said{Finding: f})
+			i, remarks = len(remarks), append(remarks, remark{Finding: f})
 		} else {
-			entries[i].also = append(entries[i].also, f.name())
+			remarks[i].also = append(remarks[i].also, f.name())
 		}
 		if f.Line > 0 {
-			entries[i].lines = append(entries[i].lines, strconv.Itoa(f.Line))
+			remarks[i].lines = append(remarks[i].lines, strconv.Itoa(f.Line))
 		}
 	}
 	// Those of several objects follow the others of the first one.
-	slices.SortStableFunc(entries, func(a, b said) int {
-		if a.path() != b.path() || a.ref() != b.ref() {
-			return 0
+	for rest := remarks; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(e remark) bool { return e.path() != rest[0].path() || e.ref() != rest[0].ref() })
+		if n < 0 {
+			n = len(rest)
 		}
-		return cmp.Compare(len(a.also), len(b.also))
-	})
-	return entries
+		slices.SortStableFunc(rest[:n], func(a, b remark) int { return cmp.Compare(len(a.also), len(b.also)) })
+		rest = rest[n:]
+	}
+	return remarks
 }
 
 // saysTheSame says whether a finding is true of another object of the same kind, in
 // the same file.
-func (e said) saysTheSame(f Finding) bool {
+func (e remark) saysTheSame(f Finding) bool {
 	return e.ref() != f.ref() && e.ref().Kind == f.ref().Kind && e.path() == f.path() && e.Severity == f.Severity &&
 		e.rule() == f.rule() && e.field() == f.field() && e.Message == f.Message
 }
 
-// groups cuts sorted entries where the objects or the file change.
-func groups(all []said) [][]said {
-	var cut [][]said
+// groups cuts sorted remarks where the objects or the file change.
+func groups(all []remark) [][]remark {
+	var cut [][]remark
 	for i, e := range all {
 		if i == 0 || e.ref() != all[i-1].ref() || e.path() != all[i-1].path() || !slices.Equal(e.also, all[i-1].also) {
 			cut = append(cut, nil)
@@ -89,7 +91,7 @@ func groups(all []said) [][]said {
 }
 
 // heading is objects and file.
-func heading(e said) string {
+func heading(e remark) string {
 	object := strings.Join(append([]string{e.object()}, e.also...), ", ")
 	if object == "" {
 		object = "All objects"
@@ -102,7 +104,7 @@ func heading(e said) string {
 
 // writeRows writes line, severity, rule, field and message of the findings of
 // one object. A column that is empty in all of them is left out.
-func writeRows(b *strings.Builder, group []said, style Style) {
+func writeRows(b *strings.Builder, group []remark, style Style) {
 	var rows [][]string
 	widths := make([]int, 4)
 	for _, f := range group {
