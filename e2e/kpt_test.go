@@ -165,12 +165,13 @@ func TestKptEval(t *testing.T) {
 // TestReadme runs the commands that README.md shows, but for those that need
 // the network or a cluster, or build what is tested here.
 func TestReadme(t *testing.T) {
-	need(t, "docker", "kustomize", "kubectl", "kpt", "krmfn")
+	need(t, "docker", "helm", "kustomize", "kubectl", "kpt", "krmfn")
 	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(read(t, "../README.md"), -1)
 	dir, scratch := tree(t), t.TempDir()
+	withChart(t, dir)
 	ran := 0
 	for _, block := range blocks {
-		if regexp.MustCompile(`(?m)^(make|go) `).MatchString(block[1]) {
+		if regexp.MustCompile(`(?m)^(make|go|helm) `).MatchString(block[1]) {
 			continue
 		}
 		script := strings.NewReplacer("/tmp/", scratch+"/", imageInManifests, image,
