@@ -57,7 +57,7 @@ func checkRedisPlace(p *pass, c *part, r harbor.RedisPlace) {
 		p.warn(at.Object, at.Path, "%s logs in with an empty password, as the chart writes it where it cannot read the Secret of "+
 			"redis.external.existingSecret: Harbor does not start where Redis wants one (harbor-helm#2390)", name).add(toRedis)
 	case len(v.Unseen) > 0:
-		p.note(at.Object, at.Path, "a part comes from %s: check that it is what Redis wants%s", sources(v.Unseen), wanted(r)).about(sources(v.Unseen), wanted(r))
+		p.note(at.Object, at.Path, "holds %s, which cannot be seen: check that it is what Redis wants%s", sources(v.Unseen), wanted(r)).about(sources(v.Unseen), wanted(r))
 	}
 }
 

@@ -233,8 +233,11 @@ func checkInside(p *pass, c, n *part, a address) {
 		}
 		return
 	case kind != "NodePort":
+		if checkLostRoute(p, s) {
+			return
+		}
 		p.note(s, krm.Path{"spec", "type"},
-			"leads to Harbor from inside the cluster only, and no Ingress or route is among the resources: check that clients reach it")
+			"leads to Harbor from inside the cluster only, and no Ingress or route among the resources leads to it: check that clients reach it")
 		return
 	}
 	f := p.warn(s, krm.Path{"spec", "ports", 0, "nodePort"},
@@ -242,6 +245,22 @@ func checkInside(p *pass, c, n *part, a address) {
 	if isNodePort(a.PortNumber()) {
 		f.want(number(a.PortNumber()))
 	}
+}
+
+// checkLostRoute reports an Ingress or HTTPRoute beside a Service that nothing else
+// leads to, which passes requests to one that is not there: a misspelt name makes
+// set-endpoint take it for that of another program.
+func checkLostRoute(p *pass, s *yaml.RNode) bool {
+	for _, obj := range slices.Concat(kube.OfKind(p.list, "Ingress"), kube.OfKind(p.list, "HTTPRoute")) {
+		for _, b := range harbor.Backends(obj) {
+			if b.Namespace == s.GetNamespace() && kube.Find(p.list, "Service", b.Namespace, b.Name) == nil {
+				p.warn(obj, b.Path, "passes requests for %s to Service %s, which is not among the resources, and none of them leads to Harbor: "+
+					"if these are for Harbor, want %s", b.Location, b.Name, krm.Name(s)).is(b.Name)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkNoEntry reports that nobody leads to nginx: an error where there is a

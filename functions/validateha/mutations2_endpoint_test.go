@@ -47,6 +47,8 @@ var endpointMutations2 = []mutation{
 	{"Ingress without certificate", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[]")))},
 	{"Ingress with a certificate for another host", "L13", w, both(withoutNginx2, address2("https://hub.example.com"), add(pastNginx2("hub.example.com", "[{hosts: [reg.example.com], secretName: tls}]")))},
 	{"Ingress with certificate", "L13", w, both(address2("http://hub.example.com"), add(ingress("hub.example.com", "harbor", "80", "[{hosts: [hub.example.com], secretName: tls}]")))},
+	{"Ingress to a Service that is not there", "L13", w, both(both(put("Service", "harbor", "ClusterIP", "spec", "type"), cut("Service", "harbor", "spec", "ports", 0, "nodePort")),
+		address2("https://hub.example.com"), add(ingress("hub.example.com", "nginx", "80", "[]")))},
 	{"HTTPRoute of another host", "L13", e, both(withoutNginx2, address2("https://hub.example.com"), add(route2("reg.example.com", "harbor-core")))},
 	{"Gateway of another port", "L13", w, both(address2("https://hub.example.com"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTPS", "8443")))},
 	{"Gateway over http", "L13", e, both(address2("https://hub.example.com"), add(route2("hub.example.com", "harbor")), add(gateway2("HTTP", "80")))},
