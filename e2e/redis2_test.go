@@ -25,6 +25,9 @@ import (
 // another, but where YAML takes it for something else: see fillsCache.
 const specialPassword = `a:/b %#?@`
 
+// urlPassword is specialPassword as it stands in a URL.
+var urlPassword = strings.TrimPrefix(url.UserPassword("", specialPassword).String(), ":")
+
 // overlay2 is the overlay of Harbor 2.x, and config2 its function config.
 const (
 	overlay2 = "overlays/harbor-2-ha"
@@ -45,8 +48,8 @@ const (
 )
 
 // harbor2 renders the overlay of Harbor 2.x after replacements in its function
-// config, and adds the Secrets that it names, so that each pod finds what it needs.
-// The password of Redis is specialPassword.
+// config, and adds the Secrets that krmfn secrets makes for it, so that each pod finds
+// what it needs. The passwords of Redis and the database are specialPassword.
 func harbor2(t *testing.T, replace ...string) harbor {
 	t.Helper()
 	dir := tree(t)
@@ -66,8 +69,13 @@ func harbor2(t *testing.T, replace ...string) harbor {
 	if r.exit != 0 {
 		t.Fatal(r.stderr)
 	}
-	h := harbor{rendered: r.stdout, warnings: r.stderr, secrets: secrets2(t)}
-	for _, form := range []string{specialPassword, url.QueryEscape(specialPassword), url.PathEscape(specialPassword)} {
+	if err := os.WriteFile(filepath.Join(dir, "password"), []byte(specialPassword), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	made := must(t, dir, "", "krmfn", "secrets", "--harbor", "2", "--config", config2,
+		"--redis-password-from", "file:password", "--database-password-from", "file:password")
+	h := harbor{rendered: r.stdout, warnings: r.stderr, secrets: objects(t, made)}
+	for _, form := range []string{specialPassword, urlPassword, url.QueryEscape(specialPassword), url.PathEscape(specialPassword)} {
 		if strings.Contains(h.rendered, form) {
 			t.Errorf("the rendered manifests hold the password of Redis as %s", form)
 		}
@@ -218,7 +226,7 @@ func TestHarbor2Redis(t *testing.T) {
 
 		// The control: with the password as it is, none of them is even a URL.
 		for use, text := range urls {
-			raw := strings.Replace(text, url.PathEscape(specialPassword), specialPassword, 1)
+			raw := strings.Replace(text, urlPassword, specialPassword, 1)
 			if raw == text {
 				t.Errorf("%s does not hold the encoded password", use)
 			}
