@@ -75,7 +75,10 @@ func (h *Harbor) setObjectStorage(c Component, o ObjectStorage) error {
 	config := c.RegistryConfig(h.list, c.Environment(h.list))
 	stored := config.Stored(images)
 	inFiles, _ := config.Drivers()
-	keyFile := path.Clean(config.Get("storage", "gcs", "keyfile").Text)
+	keyFile := func() string {
+		return path.Clean(c.RegistryConfig(h.list, c.Environment(h.list)).Get("storage", "gcs", "keyfile").Text)
+	}
+	before := keyFile()
 
 	if err := h.setStorageFields(c, o); err != nil {
 		return err
@@ -83,7 +86,12 @@ func (h *Harbor) setObjectStorage(c Component, o ObjectStorage) error {
 	if err := h.setStorageVariables(readers, o); err != nil {
 		return err
 	}
-	if err := h.setKeyFile(readers, o, keyFile); err != nil {
+	if before != keyFile() && path.IsAbs(before) {
+		for _, reader := range readers {
+			h.dropKeyFile(reader, readers, before)
+		}
+	}
+	if err := h.setKeyFile(readers, o); err != nil {
 		return err
 	}
 	if stored.Mounted && slices.Contains(inFiles, "filesystem") {
@@ -231,15 +239,8 @@ func (o ObjectStorage) replaces(name string) bool {
 	return plain || p.Kind == KeyFile && o.Keys[p.Name] != ""
 }
 
-// setKeyFile mounts the key file of the driver into the containers of all readers,
-// and takes away the one that config.yml named before.
-func (h *Harbor) setKeyFile(readers []Component, o ObjectStorage, before string) error {
-	file := path.Join(keyFileDir, keyFileName)
-	for _, c := range readers {
-		if before != file && path.IsAbs(before) {
-			h.dropKeyFile(c, readers, before)
-		}
-	}
+// setKeyFile mounts the key file of the driver into the containers of all readers.
+func (h *Harbor) setKeyFile(readers []Component, o ObjectStorage) error {
 	if o.Keys["keyfile"] == "" {
 		return nil
 	}
