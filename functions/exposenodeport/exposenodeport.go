@@ -122,11 +122,11 @@ func clientsCome(h *harbor.Harbor) (*yaml.RNode, error) {
 	case err != nil || service != nil:
 		return service, err
 	case len(entry.Routes) > 0:
-		return nil, fmt.Errorf("%s is the entry, it leads to Harbor without an nginx, and there is no Service to expose: "+
+		return nil, krm.FieldErrorf("port", "%s is the entry, it leads to Harbor without an nginx, and there is no Service to expose: "+
 			"leave the node port out, and set the address of the Ingress or HTTPRoute (set-endpoint, section endpoint)",
 			krm.Name(entry.Routes[0].RNode))
 	}
-	return nil, fmt.Errorf("found no nginx of Harbor, %s", harbor.Present(h.Components))
+	return nil, krm.FieldErrorf("service", "is missing: found no nginx of Harbor, %s", harbor.Present(h.Components))
 }
 
 // tlsPort is the port of the Service that leads to where an nginx of Harbor speaks
