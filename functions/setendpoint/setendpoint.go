@@ -150,7 +150,7 @@ func (s *SetEndpoint) checkPort(list *framework.ResourceList, h *harbor.Harbor, 
 		return nil // Kubernetes chooses one
 	}
 	if what == service {
-		reached.Port = ports[0]
+		reached.Port = portOf(address.Scheme, h, service, ports)
 	}
 	if reached.OwnPort() {
 		reached.Port = ""
@@ -200,6 +200,23 @@ func clientPorts(service *yaml.RNode) []string {
 		add("nodePort")
 	}
 	return ports
+}
+
+// portOf is the one of the Service's ports that clients of the scheme want: with https
+// that which leads to where nginx speaks TLS, or could.
+func portOf(scheme string, h *harbor.Harbor, service *yaml.RNode, ports []string) string {
+	tls := h.TLSPort(service)
+	for i, n := range krm.Elements(service, "spec", "ports") {
+		for _, field := range []string{"port", "nodePort"} {
+			if port := krm.Text(yaml.NewRNode(n), field); slices.Contains(ports, port) && (i == tls) == (scheme == "https") {
+				return port
+			}
+		}
+	}
+	if scheme == "https" && slices.Contains(ports, "443") {
+		return "443"
+	}
+	return ports[0]
 }
 
 // balanced says whether clients reach the ports of a Service as it lists them.
