@@ -69,7 +69,12 @@ type MoveSecrets struct {
 
 // Validate checks the names.
 func (s *MoveSecrets) Validate() error {
-	return errors.Join(krm.CheckName("name", s.Name), krm.CheckName("database", s.Database), krm.CheckName("redis", s.Redis))
+	errs := []error{krm.CheckName("name", s.Name), krm.CheckName("database", s.Database), krm.CheckName("redis", s.Redis)}
+	if s.Database == s.Redis {
+		errs = append(errs, krm.FieldErrorf("redis", "is %s, and so is database: both passwords would come from its key %s; name another Secret",
+			s.Redis, harbor.SecretPassword))
+	}
+	return errors.Join(errs...)
 }
 
 // Run moves the secrets of every component.
