@@ -104,6 +104,10 @@ func (s *InjectRedis) Validate() error {
 	if s.Username != "" && !plain.MatchString(s.Username) {
 		errs = append(errs, krm.FieldErrorf("username", "%s is not the name of a user: want letters, digits, . _ and -", krm.Quoted(s.Username)))
 	}
+	if s.Username != "" && s.Password == (Password{}) {
+		errs = append(errs, krm.FieldErrorf("username", "is missing its password: a name alone in a URL is taken for the password of the default user "+
+			"(redigo, DialURL); set password.secretName and password.secretKey"))
+	}
 	return errors.Join(append(errs, s.Password.validate())...)
 }
 
@@ -138,6 +142,9 @@ func (s *Sentinels) validate() error {
 		errs = append(errs, krm.CheckHostPort(field, address))
 		if slices.Contains(s.Addresses[:i], address) {
 			errs = append(errs, krm.FieldErrorf(field, "%s is listed twice", address))
+		}
+		if len(s.Addresses) > 1 && strings.HasPrefix(address, "[") {
+			errs = append(errs, krm.FieldErrorf(field, "%s is an IPv6 address, which no URL takes in a list (Go, net/url): give a DNS name that leads to it", address))
 		}
 	}
 	return errors.Join(errs...)
@@ -182,6 +189,11 @@ func (s *InjectRedis) Run(list *framework.ResourceList) error {
 	}
 	if err := h.SetRedis(server, numbers); err != nil {
 		return err
+	}
+	for _, purpose := range slices.Sorted(maps.Keys(s.Databases)) {
+		if places, used := h.RedisPlaces(purpose); !used {
+			krm.Notice(list, nil, "databases.%s changes nothing: no part is told %s", purpose, strings.Join(places, ", "))
+		}
 	}
 	old.Remove(s.KeepInternal)
 	return nil

@@ -251,15 +251,16 @@ func notLoopback(field, host string) error {
 	return nil
 }
 
-// CheckDatabaseHost checks the host of an external MySQL server: harbor.cfg's
-// db_host, and MYSQL_HOST. Harbor joins it with the port without the brackets
-// that an IPv6 address needs (v1.2.0, src/common/dao/mysql.go).
+// CheckDatabaseHost checks the host of an external database server: harbor.cfg's
+// db_host, MYSQL_HOST and POSTGRESQL_HOST. Harbor joins it with the port without
+// the brackets that an IPv6 address needs (v1.2.0, src/common/dao/mysql.go; v2.0,
+// src/common/dao/pgsql.go).
 func CheckDatabaseHost(field, host string) error {
 	if err := krm.CheckHost(field, host); err != nil {
 		return err
 	}
 	if strings.Contains(host, ":") {
-		return krm.FieldErrorf(field, "%q is an IPv6 address, which Harbor 1.2 cannot join with the port: give a DNS name that leads to it", host)
+		return krm.FieldErrorf(field, "%q is an IPv6 address, which Harbor cannot join with the port: give a DNS name that leads to it", host)
 	}
 	return notLoopback(field, host)
 }

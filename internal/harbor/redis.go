@@ -148,6 +148,22 @@ func (h *Harbor) SetRedis(r Redis, numbers map[string]int) error {
 	return nil
 }
 
+// RedisPlaces are the places of a purpose, and whether any part that is there uses one:
+// most parts have a Redis database of its own for some purposes only when they are told.
+func (h *Harbor) RedisPlaces(purpose string) (places []string, used bool) {
+	for _, use := range h.Redis {
+		if use.Purpose != purpose {
+			continue
+		}
+		places = append(places, use.Places[0].String())
+		for _, c := range h.Of(use.Of) {
+			used = used || !use.Optional || h.get(c, use.Setting).Set
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places), used
+}
+
 func (h *Harbor) setRedis(c Component, use RedisUse, r Redis, numbers map[string]int) error {
 	now := h.get(c, use.Setting)
 	if use.Optional && !now.Set {
