@@ -216,6 +216,9 @@ func (h *Harbor) byUse(pods []pod) {
 			}
 		}
 	}
+	if !slices.ContainsFunc(pods, func(p pod) bool { return !h.runs(p) }) {
+		return // there is no workload left that a store could be
+	}
 	for _, c := range h.Components {
 		if !h.stores(c.Name()) {
 			continue
