@@ -63,7 +63,7 @@ func parseCerts(text string) (certs []*x509.Certificate, why string) {
 func (spec spec) checkTokens(s Secret, now time.Time, found *Findings) {
 	tokenKey, tokenCert := spec.forms(harbor.TokenKey), spec.forms(harbor.TokenCert)
 	for _, k := range []string{tokenKey, tokenCert} {
-		if !s.has(k) && !(k == tokenCert && spec.unreadCert) {
+		if !s.has(k) && (k != tokenCert || !spec.unreadCert) {
 			found.add(framework.Error, s.Name, k, "is missing")
 		}
 	}
