@@ -94,6 +94,9 @@ func (u *claimUse) remedy() string {
 	if len(u.users) > 0 && !slices.ContainsFunc(u.users, func(c *part) bool { return c.Name() != harbor.MySQL }) {
 		return toDatabase
 	}
+	if len(u.users) > 0 && !slices.ContainsFunc(u.users, func(c *part) bool { return c.Name() != harbor.JobService || c.Harbor.JobLogs == nil }) {
+		return toJobLogs // needs no volume
+	}
 	if u.claim == nil || pv != nil && (hasAny(pv, krm.Path{"spec"}, "nfs") || isForeign(pv)) {
 		return ""
 	}

@@ -65,7 +65,7 @@ func checkRoot(p *pass, c *part) {
 		return
 	case c.OfPod(m):
 		p.error(c.RNode, m.Volume, "images are stored in this volume, which is not a PersistentVolumeClaim: they are lost with the pod").
-			add(toVolume(harbor.ForImages))
+			add(toVolume(c, harbor.ForImages))
 	case m.Template && s.several():
 		p.error(c.RNode, m.Volume, "images are on a volume that each of %s has to itself", s.word)
 	case s.several() && folderOfPod(c, m):

@@ -17,7 +17,7 @@ var sharedStorage = Rule{
 		"then deletes their entries from the database too (harbor#3637, harbor#20098; harbor v1.2.0 src/ui/api/utils.go, SyncRegistry); " +
 		"what registryctl does not see, garbage collection takes for deleted (harbor src/jobservice/job/impl/gc/util.go, ignoreNotFound).",
 	Do:     "Take a volume that can be ReadWriteMany, for all of them; use-cephfs makes one.",
-	Remedy: []string{"cephFS", "database"},
+	Remedy: []string{"cephFS", "database", "jobLogs"},
 	check: func(p *pass) {
 		for _, c := range p.named(harbor.Registry) {
 			checkImages(p, c)
@@ -50,9 +50,12 @@ func (c *part) keeps(purpose string) harbor.Stored {
 
 // toVolume is the section of HarborHA that takes a volume of that purpose elsewhere,
 // "" for none.
-func toVolume(purpose string) string {
-	if purpose == "" {
+func toVolume(c *part, purpose string) string {
+	switch {
+	case purpose == "":
 		return ""
+	case purpose == harbor.ForJobLogs && c.Harbor.JobLogs != nil:
+		return toJobLogs // needs no volume
 	}
 	return krm.Path{"cephFS", "volumes", purpose}.String()
 }
@@ -64,7 +67,7 @@ func checkInlineVolumes(p *pass, c *part) {
 		at := volumes.Append(i)
 		switch source := c.SourceOf(at); {
 		case slices.ContainsFunc(plugins, func(p plugin) bool { return p.field == source }):
-			checkPlugin(p, c.RNode, at, toVolume(purposeOf(c, at)))
+			checkPlugin(p, c.RNode, at, toVolume(c, purposeOf(c, at)))
 		case source == "hostPath" && p.uses(c, at):
 			checkFolder(p, c, at)
 		}
@@ -78,9 +81,9 @@ func checkFolder(p *pass, c *part, volume krm.Path) {
 	switch folder := krm.Text(c.RNode, at.Append("path")...); {
 	case folder == "/etc/localtime" || strings.HasPrefix(folder, "/usr/share/zoneinfo"):
 	case purpose == harbor.ForImages:
-		p.error(c.RNode, at, "is a folder of one node: pods on other nodes do not see the images in it").add(toVolume(purpose))
+		p.error(c.RNode, at, "is a folder of one node: pods on other nodes do not see the images in it").add(toVolume(c, purpose))
 	default:
-		p.warn(c.RNode, at, "is a folder of one node: pods on other nodes do not see what the %s stores there", c.Name()).add(toVolume(purpose))
+		p.warn(c.RNode, at, "is a folder of one node: pods on other nodes do not see what the %s stores there", c.Name()).add(toVolume(c, purpose))
 	}
 }
 
@@ -102,11 +105,14 @@ func checkLogs(p *pass, c *part) {
 	case !logs.Mounted, c.OfPod(logs.Mount):
 		f := p.warn(c.RNode, c.Path.Append("volumeMounts"),
 			"job logs are in %s, which is on no PersistentVolumeClaim: they are lost with the pod (harbor#3919)%s", shown(logs.Folder), apart(p, c))
-		if logs.Mounted {
-			f.add(toVolume(harbor.ForJobLogs))
+		if logs.Mounted || c.Harbor.JobLogs != nil {
+			f.add(toVolume(c, harbor.ForJobLogs))
 		}
 	case logs.Mount.Template && p.replicas(c).several():
-		p.warn(c.RNode, logs.Mount.Volume, "job logs are on a volume that each of %s has to itself%s", p.replicas(c).word, apart(p, c))
+		f := p.warn(c.RNode, logs.Mount.Volume, "job logs are on a volume that each of %s has to itself%s", p.replicas(c).word, apart(p, c))
+		if c.Harbor.JobLogs != nil {
+			f.add(toJobLogs)
+		}
 	}
 }
 

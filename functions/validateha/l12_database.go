@@ -84,8 +84,11 @@ func checkConnection(p *pass, t told, use harbor.DatabaseUse) bool {
 	case v.Broken, use.Field == harbor.DatabaseReset, use.Field == harbor.DatabaseMaxOpen, !v.Known && v.Text != "":
 		return false
 	case v.Text == "":
-		if t.part.Setting(t.env, name).Text == "" && use.Field != harbor.DatabaseSSLMode {
+		switch taken := t.part.Setting(t.env, name).Text; {
+		case taken == "" && use.Field != harbor.DatabaseSSLMode:
 			p.database(t, "%s is not set: the %s does not find its database", name, t.part.Name())
+		case use.Field == harbor.DatabaseHost && p.nowhere(t.part, taken):
+			p.database(t, "%s is not set: the %s asks %s, and there is no such Service among the resources", name, t.part.Name(), taken)
 		}
 		return false
 	case use.Field == harbor.DatabasePort && !isPort(v.Text):

@@ -42,18 +42,39 @@ func checkWorkload(p *pass, c *part, parts []*part) {
 	if c.GetKind() == "ReplicationController" {
 		p.warn(c.RNode, krm.Path{"kind"}, "is a ReplicationController: a changed template does not reach running pods")
 	}
-	var down []string
+	var down, off []string
 	for _, c := range parts {
 		if krm.Lookup(c.RNode, c.Path.Append("readinessProbe")...) == nil {
 			p.warn(c.RNode, c.Path, "has no readinessProbe: requests are sent to pods that do not answer yet")
+		}
+		if means := c.Part().DownMeans; c.scale.none() && means != "" && !p.runs(c) && !slices.Contains(off, means) {
+			off = append(off, means)
 		}
 		if means := c.Part().DownMeans; c.scale.single() && c.Single() == "" && means != "" && !slices.Contains(down, means) {
 			down = append(down, means)
 		}
 	}
+	if len(off) > 0 {
+		p.warn(c.scale.obj, c.scale.path, "is 0: %s", strings.Join(off, " and ")).add("replicas").is(0)
+	}
 	if len(down) > 0 {
 		p.warn(c.scale.obj, c.scale.path, "is 1: %s while the pod moves", strings.Join(down, " and ")).add("replicas").is(1)
 	}
+}
+
+// runs says whether another workload of the Harbor has pods of the part.
+func (f *facts) runs(c *part) bool {
+	return slices.ContainsFunc(f.beside(c, c.Name()), func(other *part) bool { return !other.scale.none() })
+}
+
+// node is the one that all pods of a part are bound to, and where that stands.
+func (c *part) node() (string, krm.Path) {
+	for _, at := range []krm.Path{c.Pod.Append("nodeName"), c.Pod.Append("nodeSelector", "kubernetes.io/hostname")} {
+		if name := krm.Text(c.RNode, at...); name != "" {
+			return name, at
+		}
+	}
+	return "", nil
 }
 
 // checkSpread looks at what keeps replicas apart. A store is no matter of this: several
@@ -61,6 +82,9 @@ func checkWorkload(p *pass, c *part, parts []*part) {
 func checkSpread(p *pass, c *part, parts []*part) {
 	if !c.scale.several() || slices.ContainsFunc(parts, func(c *part) bool { return c.Part().Stateful }) {
 		return
+	}
+	if node, at := c.node(); node != "" && !c.scale.eachNode {
+		p.warn(c.RNode, at, "binds %s to one node, and the %s goes down with it", c.scale.word, strings.Join(names(parts), " and the ")).is(node)
 	}
 	var lacks []string
 	if constraints := c.constraints(); !c.scale.eachNode {
@@ -78,7 +102,7 @@ func checkSpread(p *pass, c *part, parts []*part) {
 	}
 	switch {
 	case len(budgets) == 0 && !c.scale.eachNode: // a drain leaves the pods of a DaemonSet
-		lacks = append(lacks, "has no PodDisruptionBudget")
+		lacks = append(lacks, "has no PodDisruptionBudget"+p.misses(c))
 	case len(budgets) > 1:
 		p.warn(c.RNode, nil, "is selected by %s: Kubernetes evicts no pod that has more than one budget, and no node can be drained",
 			strings.Join(budgets, " and "))
@@ -86,6 +110,16 @@ func checkSpread(p *pass, c *part, parts []*part) {
 	if len(lacks) > 0 {
 		p.warn(c.RNode, nil, "%s", strings.Join(lacks, "; ")).add(toSpread)
 	}
+}
+
+// misses says that a budget of the workload's name selects none of its pods.
+func (f *facts) misses(c *part) string {
+	for _, obj := range f.objects["PodDisruptionBudget"] {
+		if obj.GetName() == c.GetName() && obj.GetNamespace() == c.GetNamespace() {
+			return " (the one of its name selects none of its pods)"
+		}
+	}
+	return ""
 }
 
 // constraints lead to the selectors by which the pods are kept apart.

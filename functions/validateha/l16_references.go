@@ -125,6 +125,16 @@ func keysOf(all []use, of use) string {
 	return fmt.Sprintf(" and holds %s", strings.Join(keys, ", "))
 }
 
+// isSlip says whether one name may be the other with a slip of the pen: a letter that is
+// wrong, two that have changed places, or two wrong ones where the last word is long:
+// harbor-tls is not harbor-gcs.
+func isSlip(a, b string) bool {
+	letters := func(s string) string { return string(slices.Sorted(slices.Values([]byte(s)))) }
+	long := len(a)-strings.LastIndexByte(a, '-') > 6
+	n := levenshtein.ComputeDistance(a, b)
+	return n <= 1 || n == 2 && (long || letters(a) == letters(b))
+}
+
 // renamed finds the object that a reference means by an old name or with a slip
 // of the pen: the names are alike, nobody refers to the object, and it has the
 // key.
@@ -132,7 +142,7 @@ func renamed(p *pass, u use) *yaml.RNode {
 	for _, obj := range p.objects[u.Kind] {
 		name := obj.GetName()
 		alike := strings.HasSuffix(name, "-"+u.Source.Name) || strings.HasPrefix(name, u.Source.Name+"-") ||
-			levenshtein.ComputeDistance(name, u.Source.Name) <= 2
+			isSlip(u.Source.Name, name)
 		if obj.GetNamespace() != u.GetNamespace() || !alike ||
 			u.Key != "" && !slices.Contains(kube.Keys(obj), u.Key) {
 			continue

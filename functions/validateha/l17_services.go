@@ -1,6 +1,7 @@
 package validateha
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,8 +36,8 @@ var services = Rule{
 	},
 }
 
-// calls are the addresses that the part calls others by, but for those that are not to be
-// shown.
+// calls are the addresses that the part calls others by. The text of one that is not to
+// be shown says so.
 func (c *part) calls() []harbor.Address {
 	all := c.Addresses(c.env)
 	if c.registry != nil {
@@ -45,7 +46,12 @@ func (c *part) calls() []harbor.Address {
 	if c.nginx != nil {
 		all = append(all, c.nginx.Proxied()...)
 	}
-	return slices.DeleteFunc(all, func(a harbor.Address) bool { return a.Secret })
+	for i := range all {
+		if all[i].Secret {
+			all[i].Text = "an address in a Secret"
+		}
+	}
+	return all
 }
 
 func checkCall(p *pass, c *part, a harbor.Address) {
@@ -57,18 +63,52 @@ func checkCall(p *pass, c *part, a harbor.Address) {
 		checkLoopback(p, c, a)
 	}
 	inCluster := namespace == "" || qualified || namespace == c.GetNamespace()
-	if !isService || !inCluster || a.Host == "localhost" || missing || len(targets) == 0 && !store {
+	if !isService || a.Host == "localhost" || missing {
 		return // somewhere outside, or L18 says that the part is missing
 	}
 	s := p.service(c.GetNamespace(), a.Host)
-	checkDNS(p, c, name)
 	switch {
-	case s == nil && (namespace == "" || namespace == c.GetNamespace() || len(targets) > 0):
+	case s == nil && p.astray(c, targets, name, namespace):
+		p.error(a.Object, a.Path, "calls %s, which leads to another namespace than that of the %s, %s", a.Text, a.To[0], targets[0].GetNamespace())
+		return
+	case len(targets) == 0 && !store:
+		checkDeserted(p, a, s)
+		return
+	case !inCluster:
+		return
+	}
+	checkDNS(p, c, called(a, name))
+	switch {
+	case s == nil && (namespace == "" || namespace == c.GetNamespace() || len(targets) > 0 && !store):
 		checkMissing(p, c, a, targets, name)
 	case s != nil && !store && krm.Lookup(s, "spec", "selector") != nil: // no ExternalName, no endpoints by hand
 		checkSelected(p, c, a, targets, s)
 	case s != nil && store && krm.Lookup(s, "spec", "selector") != nil && !p.behind(s):
 		checkEmpty(p, c, a, targets, s)
+	}
+}
+
+// called is what a message calls the Service of an address.
+func called(a harbor.Address, name string) string {
+	if a.Secret {
+		return "of that name"
+	}
+	return name
+}
+
+// astray says whether a Service that is not there has the name of one that leads to the
+// targets, and the namespace of another Harbor or of none.
+func (f *facts) astray(c *part, targets []*part, name, namespace string) bool {
+	return namespace != "" && c.GetNamespace() != "" && slices.ContainsFunc(targets, func(t *part) bool {
+		return t.GetNamespace() != namespace && slices.ContainsFunc(t.services, func(s *yaml.RNode) bool { return s.GetName() == name })
+	})
+}
+
+// checkDeserted looks at the Service of a part that is not among the resources.
+func checkDeserted(p *pass, a harbor.Address, s *yaml.RNode) {
+	if s != nil && krm.Lookup(s, "spec", "selector") != nil && !p.behind(s) {
+		p.warn(a.Object, a.Path, "calls %s, and Service %s leads to no pod: no %s is among the resources", a.Text, s.GetName(), a.To[0]).
+			about("deserted", krm.Name(s))
 	}
 }
 
@@ -121,12 +161,19 @@ func checkMissing(p *pass, c *part, a harbor.Address, targets []*part, name stri
 			about().is(elsewhere.GetNamespace()).want(c.GetNamespace())
 		return
 	}
-	others := p.otherAddresses(c, a, targets)
+	others, store := p.otherAddresses(c, a, targets), isStore(c, a.To[0])
+	service := c.GetNamespace() + " " + name
+	reached := slices.ContainsFunc(targets, func(t *part) bool { return len(t.services) > 0 })
+	name = called(a, name)
 	switch {
+	case store && elsewhere == nil && p.ofOperator(service):
 	case a.Asked:
 		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s: Harbor says of itself that it is unhealthy", a.Text, name)
-	case elsewhere != nil, len(others) == 0 && (len(targets) == 0 || !p.hasServices(c.Harbor)):
-		p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.Text, name)
+	case elsewhere != nil, len(others) == 0 && (len(targets) == 0 || !p.hasServices(c.Harbor) || store && reached):
+		f := p.warn(a.Object, a.Path, "calls %s, but there is no Service %s among the resources", a.Text, name)
+		if store {
+			f.about("missing", service) // all parts use it
+		}
 	case len(others) == 0:
 		p.error(a.Object, a.Path,
 			"calls %s, but there is no Service %s: no Service leads to %s", a.Text, name, krm.Name(targets[0].RNode))
@@ -134,6 +181,22 @@ func checkMissing(p *pass, c *part, a harbor.Address, targets []*part, name stri
 		p.error(a.Object, a.Path, "calls %s, but there is no Service %s: the %s is reached by %s",
 			a.Text, name, strings.Join(present(a, targets), " or "), strings.Join(others, ", "))
 	}
+}
+
+// operated are the kinds of objects of which operators make a database or Redis.
+var operated = regexp.MustCompile(`(?i)postgres|^pg|redis|valkey|dragonfly|keydb|mysql|mariadb|cluster$|pooler`)
+
+// ofOperator says whether an operator makes the Service, by its namespace and name, of
+// an object among the resources: CloudNativePG pg-rw of Cluster pg, spotahome rfs-cache of
+// RedisFailover cache.
+func (f *facts) ofOperator(service string) bool {
+	namespace, name, _ := strings.Cut(service, " ")
+	return slices.ContainsFunc(f.list.Items, func(obj *yaml.RNode) bool {
+		group, _, _ := strings.Cut(obj.GetApiVersion(), "/")
+		of := obj.GetName()
+		return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") && operated.MatchString(obj.GetKind()) && obj.GetNamespace() == namespace &&
+			(name == of || strings.HasPrefix(name, of+"-") || strings.HasSuffix(name, "-"+of))
+	})
 }
 
 // hasServices says whether Services of the Harbor are among the resources.
@@ -147,14 +210,15 @@ func (f *facts) otherAddresses(c *part, a harbor.Address, targets []*part) []str
 	var all []string
 	for _, t := range targets {
 		for _, s := range t.services {
-			if t.Name() != harbor.Nginx {
+			// A store that somebody else uses, such as Notary, may be kept for him alone.
+			if t.Name() != harbor.Nginx && !(isStore(c, a.To[0]) && f.called(t)) {
 				all = append(all, s.GetName())
 			}
 		}
 	}
 	for _, other := range f.parts {
 		for _, b := range other.calls() {
-			if other.Harbor == c.Harbor && isStore(c, a.To[0]) && b.To[0] == a.To[0] && b.Host != a.Host {
+			if other.Harbor == c.Harbor && isStore(c, a.To[0]) && b.To[0] == a.To[0] && b.Host != a.Host && !b.Secret {
 				all = append(all, b.Host)
 			}
 		}

@@ -27,6 +27,16 @@ var oneStore = Rule{
 				checkStores(p, c)
 			}
 		}
+		for _, h := range p.harbors() {
+			for _, server := range []string{harbor.RedisServer, h.DatabaseServer} {
+				all, _ := p.storesOf(h, server)
+				for _, u := range all {
+					if !u.sentinel {
+						checkWrites(p, u, server)
+					}
+				}
+			}
+		}
 	},
 }
 
@@ -62,6 +72,78 @@ func checkStores(p *pass, c *part) {
 	case c.Name() == c.Harbor.DatabaseServer:
 		f.add(toDatabase)
 	}
+}
+
+// readers are the ends of the names of Services and hosts that lead to replicas: those of
+// bitnami, the database operators and the clouds.
+var readers = []string{"-replica", "-replicas", "-slave", "-slaves", "-ro", "-readonly", "-read", "-reader"}
+
+// checkWrites looks at whether who writes to a store reaches the one of its servers that
+// takes writes.
+func checkWrites(p *pass, u store, server string) {
+	const harm = ": what Harbor writes is refused"
+	section := map[string]string{harbor.RedisServer: toRedis, u.Harbor.DatabaseServer: toDatabase}[server]
+	subject := []string{"writes", server, u.host}
+	s := p.service(u.GetNamespace(), u.host)
+	if s == nil {
+		name, _, _ := strings.Cut(u.host, ".")
+		if slices.ContainsFunc(readers, func(end string) bool { return strings.HasSuffix(name, end) }) {
+			p.warn(u.at.Object, u.at.Path, "leads to replicas for reading, as the name of the host says"+harm).is(u.shown).add(section).about(subject...)
+		}
+		return
+	}
+	pods, replicas, plain, n := 0, 0, true, ""
+	for _, w := range p.workloads {
+		if !w.Behind(s) || w.GetKind() == "DaemonSet" {
+			continue
+		}
+		n = krm.Name(w.RNode)
+		k := p.scaleOf(w).n
+		pods += k
+		if isReplica(w) {
+			replicas += k
+		}
+		plain = plain && servesItself(w)
+	}
+	switch name := krm.Name(s); {
+	case pods == 0 || !plain:
+	case replicas == pods:
+		p.warn(u.at.Object, u.at.Path, "leads to %s, and so to replicas for reading, %s"+harm, name, n).is(u.shown).add(section).about(subject...)
+	case pods > 1 && slices.ContainsFunc(p.parts, func(c *part) bool { return c.Name() == server && c.Behind(s) && shows(c) }):
+		p.warn(u.at.Object, u.at.Path, "leads to %s, which spreads requests over %d pods of a %s that replicates, of which one takes writes: the "+
+			"others refuse what Harbor writes", name, pods, server).is(u.shown).add(section).about(subject...)
+	}
+}
+
+// servesItself says whether all containers of a workload that may answer are servers, and
+// none a proxy, or of an operator, that finds the one that takes writes.
+func servesItself(w kube.Workload) bool {
+	text := strings.ToLower(words(w.YNode()))
+	operated := len(krm.Elements(w.RNode, "metadata", "ownerReferences")) > 0
+	return !operated && !slices.ContainsFunc([]string{"haproxy", "proxysql", "twemproxy", "predixy", "envoyproxy", "pgpool", "bouncer", "maxscale", "galera", "wsrep"},
+		func(word string) bool { return strings.Contains(text, word) })
+}
+
+// isReplica says whether the pods follow another server: by a variable of bitnami's images
+// or an argument of Redis.
+func isReplica(w kube.Workload) bool {
+	for i := range krm.Elements(w.RNode, w.Pod.Append("containers")...) {
+		at := w.Pod.Append("containers", i)
+		for j := range krm.Elements(w.RNode, at.Append("env")...) {
+			name, value := krm.Text(w.RNode, at.Append("env", j, "name")...), krm.Text(w.RNode, at.Append("env", j, "value")...)
+			if strings.HasSuffix(name, "_REPLICATION_MODE") && (value == "replica" || value == "slave") {
+				return true
+			}
+		}
+		for _, field := range []string{"command", "args"} {
+			for _, arg := range krm.Elements(w.RNode, at.Append(field)...) {
+				if strings.HasPrefix(arg.Value, "--replicaof") || strings.HasPrefix(arg.Value, "--slaveof") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // isPlain says whether the image of a part is one of a plain server.

@@ -26,6 +26,12 @@ var registryMutations2 = []mutation{
 	{"cache in Redis without an address", "L06", e, registry2("  addr: ", "  address: ")},
 
 	{"job logs to the standard output alone", "N06", w, jobservice2("name: FILE\n  level: INFO\n  settings:\n    base_dir: /var/log/jobs\n  sweeper:\n    duration: 14 # days\n    settings:\n      work_dir: /var/log/jobs\n", "name: STD_OUTPUT\n  level: INFO\n")},
+	{"job logs to the standard output alone, by a Secret", "N06", w, func(m *manifests) bool {
+		return add("apiVersion: v1\nkind: Secret\nmetadata: {name: jobservice}\nstringData:\n  config.yml: |\n    protocol: http\n    port: 8080\n"+
+			"    worker_pool: {workers: 10, backend: redis, redis_pool: {namespace: harbor_job_service_namespace}}\n"+
+			"    job_loggers: [{name: STD_OUTPUT, level: INFO}]\n    loggers: [{name: STD_OUTPUT, level: INFO}]\n")(m) &&
+			volume2("harbor-jobservice", "config", "secret", krm.Map("secretName", "jobservice"))(m)
+	}},
 	{"loggers of jobs without a folder", "N06", e, jobservice2("base_dir: /var/log/jobs", "basedir: /var/log/jobs")},
 
 	{"clients are sent to a Service", "L20", w, inS3("http://rgw.ceph.svc:8000")},

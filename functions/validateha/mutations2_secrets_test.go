@@ -81,5 +81,6 @@ var secretMutations2 = []mutation{
 	{"no token key", "L08", e, cut("Deployment", "harbor-core", "spec", "template", "spec", "containers", 0, "volumeMounts", 2)},
 	{"htpasswd of another password", "N05", e, secret2("REGISTRY_CREDENTIAL_PASSWORD", otherSecret)},
 	{"htpasswd of another user", "N05", e, of(has("Secret", "harbor-secrets"), core2("REGISTRY_CREDENTIAL_USERNAME", "somebody"))},
+	{"another user of the jobservice for the registry", "N05", e, job2("REGISTRY_CREDENTIAL_USERNAME", "somebody")},
 	{"htpasswd with SHA-1", "N05", e, secret2("REGISTRY_HTPASSWD", "harbor_registry_user:{SHA}rNV8Od5pZ0RrIN8J8oDKK4Xh0Oc=")},
 }

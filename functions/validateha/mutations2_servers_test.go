@@ -69,6 +69,22 @@ spec:
         - {name: HARBOR_REDIS_URL, value: "redis+sentinel://:$(REDIS_PASSWORD)@sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379/mymaster/1"}
 `
 
+// chartmuseum is one that uses Harbor's own Redis, as a Secret says.
+const chartmuseum = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: harbor-chartmuseum}
+spec:
+  selector: {matchLabels: {app.kubernetes.io/component: chartmuseum}}
+  template:
+    metadata: {labels: {app.kubernetes.io/name: harbor, app.kubernetes.io/component: chartmuseum}}
+    spec:
+      containers:
+      - name: chartmuseum
+        image: goharbor/chartmuseum-photon:v2.7.0
+        readinessProbe: {httpGet: {path: /, port: 9999}}
+        envFrom: [{secretRef: {name: harbor-chartmuseum}}]
+`
+
 // ownStore is a database or Redis of Harbor's own with its Service.
 func ownStore(part, image, port string) string {
 	return `apiVersion: apps/v1
@@ -113,6 +129,7 @@ var serversMutations2 = []mutation{
 	{"password that is not expanded", "L07", e, untell("core", "REDIS_PASSWORD")},
 	{"Sentinels without master", "L07", e, tell("core", "_REDIS_URL_CORE", sentinels(secretRedis, "0"))},
 	{"Sentinel without port", "L07", e, tell("core", "_REDIS_URL_CORE", "redis+sentinel://"+secretRedis+"sentinel-0.example.com/mymaster/0")},
+	{"Sentinels by IPv6 addresses", "L07", e, tell("core", "_REDIS_URL_CORE", "redis+sentinel://"+secretRedis+"[fd00::1]:26379,[fd00::2]:26379/mymaster/0")},
 	{"several hosts without Sentinel", "L07", e, tell("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"a.example.com:6379,b.example.com:6379/0")},
 	{"a word for the number of a database", "L07", e, tell("core", "_REDIS_URL_CORE", sentinels(secretRedis, "mymaster/zero"))},
 	{"sessions in each pod", "L07", e, all("redis", secretRedis, "127.0.0.1:6379")},
@@ -136,7 +153,12 @@ var serversMutations2 = []mutation{
 	{"Trivy's store apart", "N01", w, tell("trivy", "SCANNER_STORE_REDIS_URL", sentinels(secretRedis, "mymaster/8"))},
 	{"figures of another queue", "N01", w, both(add(exporter), tell("exporter", "HARBOR_REDIS_URL", sentinels(secretRedis, "mymaster/0")))},
 	{"the registry knows no Sentinels", "N01", w, registry2("sentinelMasterSet: mymaster", "#")},
-	{"one part without Sentinels", "N01", w, second("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"redis.example.com:6379/0")},
+	{"one part without Sentinels", "N01", w, second("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"sentinel-1.example.com:6379/0")},
+	{"one part without Sentinels, in the cluster", "N01", w, second("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"redis-master.redis:6379/0")},
+	{"one part in another Redis than that of the Sentinels", "N01", e, second("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"redis.example.com:6379/0")},
+	{"the cache of a Redis without Sentinels is cleared", "N01", e, tell("core", "_REDIS_URL_REG", "redis://"+secretRedis+"redis.example.com:6379/2")},
+	{"the registry has a Redis without Sentinels", "N01", e, both(registry2("sentinelMasterSet: mymaster", "#"),
+		registry2("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", "addr: redis.example.com:6379"))},
 	{"TLS in one part", "N01", e, tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", strings.Replace(sentinels(secretRedis, "mymaster/1"), "redis+", "rediss+", 1))},
 	{"TLS in the registry alone", "N01", w, tell("registry", "REGISTRY_REDIS_ENABLETLS", "true")},
 	{"another user in one part", "N01", e, tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", sentinels("harbor"+secretRedis, "mymaster/1"))},
@@ -156,6 +178,8 @@ var serversMutations2 = []mutation{
 	{"database of 2.x on the pod", "L12", e, set("ConfigMap", "harbor-core", "localhost", "data", "POSTGRESQL_HOST")},
 	{"port of the database that is none", "L12", e, set("ConfigMap", "harbor-core", "postgres", "data", "POSTGRESQL_PORT")},
 	{"password of the database with a line break", "L12", e, set("Secret", "harbor-database", "database-1\n", "stringData", "password")},
+	{"no host of the database", "L12", e, cut("ConfigMap", "harbor-core", "data", "POSTGRESQL_HOST")},
+	{"empty host of the database", "L12", e, set("ConfigMap", "harbor-core", "", "data", "POSTGRESQL_HOST")},
 	{"cores with a database each", "L12", e, second("core", "POSTGRESQL_HOST", "other.example.com")},
 	{"cores with a port each", "L12", e, second("core", "POSTGRESQL_PORT", "5433")},
 	{"cores that encrypt otherwise", "L12", w, second("core", "POSTGRESQL_SSLMODE", "disable")},
@@ -167,6 +191,7 @@ var serversMutations2 = []mutation{
 	{"more connections than the database is told", "N03", w, both(ownDatabase, toOwn, tell("database", "POSTGRES_MAX_CONNECTIONS", "50"))},
 
 	{"the queue in a Redis that is gone", "L17", e, tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis://"+secretRedis+"harbor-redis:6379/1")},
+	{"the queue in a Redis that is gone, by a Secret", "L17", e, inSecret("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis://:some-1@harbor-redis:6379/1")},
 	{"sessions in a Redis that is gone", "L17", e, second("core", "_REDIS_URL_CORE", "redis://harbor-redis:6379/0")},
 	{"the cache in a Redis that is gone", "L17", e, both(registry2("addr: sentinel-0.example.com:26379,sentinel-1.example.com:26379,sentinel-2.example.com:26379", "addr: harbor-redis:6379"), registry2("sentinelMasterSet: mymaster", "#"))},
 	{"all in a Redis that is gone", "L17", w, all("redis", secretRedis, "harbor-redis:6379")},
@@ -177,6 +202,14 @@ var serversMutations2 = []mutation{
 
 	{"several Redis of Harbor's own", "L19", e, both(ownRedis, all("redis", secretRedis, "harbor-redis:6379"), set("StatefulSet", "harbor-redis", 2, "spec", "replicas"))},
 	{"several databases of Harbor's own", "L19", e, both(ownDatabase, toOwn, set("StatefulSet", "harbor-database", 3, "spec", "replicas"))},
+	{"Redis that replicates behind one Service", "L19", w, both(add(server("cache", "redis:7", 6379)), put("Deployment", "cache", list("--appendonly", "yes", "# sentinel"), inPod("args")...), all("redis", secretRedis, "cache:6379"))},
+	{"replicas of Redis", "L19", w, both(add(server("cache", "redis:7", 6379)), put("Deployment", "cache", list("--replicaof", "redis.example.com", "6379"), inPod("args")...), all("redis", secretRedis, "cache:6379"))},
+	{"replicas of bitnami", "L19", w, both(add(server("cache", "bitnami/redis:7", 6379)), put("Deployment", "cache", list(krm.Map("name", "REDIS_REPLICATION_MODE", "value", "replica")), inPod("env")...), all("redis", secretRedis, "cache:6379"))},
+	{"replicas by their name", "L19", w, all("redis", secretRedis, "redis-replicas.redis.svc:6379")},
+	{"replicas of a cloud", "L19", w, all("redis", secretRedis, "harbor-ro.abc.use1.cache.amazonaws.com:6379")},
+	{"replicas of the database", "L19", w, set("ConfigMap", "harbor-core", "harbor-pg-ro.db.svc", "data", "POSTGRESQL_HOST")},
+	{"a database that replicates behind one Service", "L19", w, both(add(server("pg", "postgres:15", 5432)), put("Deployment", "pg", list(krm.Map("name", "PRIMARY_HOST", "value", "pg-0")), inPod("env")...),
+		set("ConfigMap", "harbor-core", "pg", "data", "POSTGRESQL_HOST"))},
 	{"several Redis of somebody else", "L19", e, both(add(server("cache", "redis:7", 6379)), all("redis", secretRedis, "cache:6379"))},
 }
 
@@ -217,6 +250,14 @@ func TestServers2(t *testing.T) {
 		"a Redis of an operator":          {"", both(ownRedis, all("redis", secretRedis, "harbor-redis:6379"), put("StatefulSet", "harbor-redis", list(krm.Map("apiVersion", "databases.spotahome.com/v1", "kind", "RedisFailover", "name", "r")), "metadata", "ownerReferences"))},
 		"a database that somebody uses":   {"", both(ownDatabase, add("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: notary}\nspec:\n  selector: {matchLabels: {app: notary}}\n  template:\n    metadata: {labels: {app: notary}}\n    spec: {containers: [{name: n, image: 'example.com/n:1', env: [{name: DB, value: 'postgres://harbor-database:5432/notary'}]}]}\n"))},
 		"another name of a Service":       {"", both(ownRedis, all("redis", secretRedis, "harbor-redis:6379"), add("apiVersion: v1\nkind: Service\nmetadata: {name: sessions}\nspec: {selector: {app.kubernetes.io/component: redis}, ports: [{port: 6380, targetPort: 6379}]}\n"), tell("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"sessions:6380/0"))},
+		"a Service of the master":         {"", both(add(server("cache", "redis:7", 6379)), put("Deployment", "cache", list("sentinel"), inPod("args")...), put("Service", "cache", "master", "spec", "selector", "role"), all("redis", secretRedis, "cache:6379"))},
+		"a proxy in front of Redis":       {"", both(add(server("cache", "haproxy:3", 6379)), all("redis", secretRedis, "cache:6379"))},
+		"a pool in front of PostgreSQL":   {"", both(add(server("pooler", "edoburu/pgbouncer:1", 5432)), set("ConfigMap", "harbor-core", "pooler", "data", "POSTGRESQL_HOST"))},
+		"a Cluster of CloudNativePG":      {"", both(add("apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {instances: 3}\n"), set("ConfigMap", "harbor-core", "pg-rw", "data", "POSTGRESQL_HOST"))},
+		"a RedisFailover":                 {"", both(add("apiVersion: databases.spotahome.com/v1\nkind: RedisFailover\nmetadata: {name: cache}\nspec: {}\n"), all("redis", secretRedis, "rfr-cache:6379"))},
+		"Redis in another namespace":      {"", both(ownRedis, add(chartmuseum), all("redis", secretRedis, "redis.redis.svc:6379"))},
+		"the primary of CloudNativePG":    {"", set("ConfigMap", "harbor-core", "harbor-pg-rw.db.svc", "data", "POSTGRESQL_HOST")},
+		"one Sentinel of several":         {"", tell("jobservice", "JOB_SERVICE_POOL_REDIS_URL", "redis+sentinel://"+secretRedis+"sentinel-0.example.com:26379/mymaster/1")},
 		"an external name":                {"", both(all("redis", secretRedis, "redis.example.com:6379"), add("apiVersion: v1\nkind: Service\nmetadata: {name: sessions}\nspec: {type: ExternalName, externalName: redis.example.com}\n"), tell("core", "_REDIS_URL_CORE", "redis://"+secretRedis+"sessions:6379/0"))},
 		"variables of a Secret elsewhere": {"", put("Deployment", "harbor-jobservice", func() *yaml.Node { return krm.Map("secretRef", krm.Map("name", "elsewhere", "optional", true)) }, inPod("envFrom", 1)...)},
 	} {
@@ -246,6 +287,11 @@ func TestServers2(t *testing.T) {
 			}
 		}
 	}
+}
+
+// inSecret reads a variable from a Secret that is among the resources.
+func inSecret(part, name, value string) change {
+	return both(fromSecret(part, name), add("apiVersion: v1\nkind: Secret\nmetadata: {name: elsewhere}\nstringData: {url: '"+value+"'}\n"))
 }
 
 // fromSecret reads a variable from a Secret that is not among the resources.

@@ -36,6 +36,12 @@ const (
 var callMutations2 = []mutation{
 	{"core calls a registry of nobody", "L17", e, core2("REGISTRY_URL", "http://registri:5000")},
 	{"core calls the registry at another port", "L17", e, core2("REGISTRY_URL", "http://harbor-registry:5001")},
+	{"core calls a registry of nobody, by a Secret", "L17", e, inSecret("core", "REGISTRY_URL", "http://registri:5000")},
+	{"core calls the registry at another port, by a Secret", "L17", e, inSecret("core", "REGISTRY_URL", "http://harbor-registry:5001")},
+	{"core calls a registry of another namespace", "L17", e, of(inNamespaces, core2("REGISTRY_URL", "http://harbor-registry.elsewhere:5000"))},
+	{"core calls a registry of another namespace in full", "L17", e, of(inNamespaces, core2("REGISTRY_URL", "http://harbor-registry.elsewhere.svc.cluster.local:5000"))},
+	{"Service of no jobservice", "L17", w, drop("Deployment", "harbor-jobservice")},
+	{"Service of no trivy", "L17", w, drop("StatefulSet", "harbor-trivy")},
 	{"core calls the registry by https", "L17", e, core2("REGISTRY_URL", "https://harbor-registry:5000")},
 	{"core calls registryctl at the port of the registry's debugging", "L17", e, core2("REGISTRY_CONTROLLER_URL", "http://harbor-registry:5001")},
 	{"core calls a jobservice of nobody", "L17", e, core2("JOBSERVICE_URL", "http://jobservice")},
@@ -65,6 +71,11 @@ var callMutations2 = []mutation{
 	{"HTTPRoute passes to nobody", "L17", e, add("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: harbor}\nspec:\n" +
 		"  rules:\n  - matches: [{path: {type: PathPrefix, value: /v2}}]\n    backendRefs: [{name: core, port: 80}]\n" +
 		"  - matches: [{path: {type: PathPrefix, value: /api}}]\n    backendRefs: [{name: harbor-core, port: 80}]\n")},
+}
+
+// inNamespaces says whether the manifests name their namespace.
+func inNamespaces(m *manifests) bool {
+	return m.object("Deployment", "harbor-core").GetNamespace() != ""
 }
 
 // needMutations2 are settings that parts cannot start without.
@@ -102,6 +113,9 @@ func budget2(name, component, lets string) change {
 // podMutations2 are pods that fail together, and images that do not belong together.
 var podMutations2 = []mutation{
 	{"one core", "L15", w, set("Deployment", "harbor-core", 1, "spec", "replicas")},
+	{"no core runs", "L15", w, set("Deployment", "harbor-core", 0, "spec", "replicas")},
+	{"all cores on one node", "L15", w, put("Deployment", "harbor-core", krm.Map("kubernetes.io/hostname", "node-1"), "spec", "template", "spec", "nodeSelector")},
+	{"a budget that selects no core", "L15", w, set("PodDisruptionBudget", "harbor-core", "cores", "spec", "selector", "matchLabels", "app.kubernetes.io/component")},
 	{"portal without probe", "L15", w, cut("Deployment", "harbor-portal", "spec", "template", "spec", "containers", 0, "readinessProbe")},
 	{"core is not spread", "L15", w, both(cut("Deployment", "harbor-core", "spec", "template", "spec", "topologySpreadConstraints"),
 		cut("Deployment", "harbor-core", "spec", "template", "spec", "affinity"))},

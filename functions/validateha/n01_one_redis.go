@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 var oneRedis = Rule{
@@ -107,7 +108,7 @@ func checkPurpose(p *pass, one, u redisUse) {
 	where := fmt.Sprintf("%s of the %s", one.Read.Place, one.part.Name())
 	switch {
 	case !one.sameServer(u) && p.missing(one, u): // L17 says so
-	case (one.Redis.Master == "") != (u.Redis.Master == ""):
+	case (one.Redis.Master == "") != (u.Redis.Master == "") && !p.unrelated(one, u):
 		checkSentinels(p, one, u)
 	case !one.sameServer(u):
 		say(at.Object, at.Path, "%s leads to %s, and %s to %s: %s", u.Read.Place, u, where, one, means).add(toRedis)
@@ -120,7 +121,20 @@ func checkPurpose(p *pass, one, u redisUse) {
 // missing says whether one of the two leads to a Service that is not there.
 func (f *facts) missing(all ...redisUse) bool {
 	return slices.ContainsFunc(all, func(u redisUse) bool {
-		return !u.Hidden() && slices.ContainsFunc(u.Redis.Hosts(), func(host string) bool { return f.nowhere(u.part, host) })
+		return slices.ContainsFunc(u.Redis.Hosts(), func(host string) bool { return f.nowhere(u.part, host) })
+	})
+}
+
+// unrelated says whether the one that asks no Sentinels leads to another machine than
+// these, outside of the cluster: a Service may be one that an operator keeps on the
+// master.
+func (f *facts) unrelated(one, u redisUse) bool {
+	if one.Redis.Master != "" {
+		one, u = u, one
+	}
+	return !slices.ContainsFunc(one.Redis.Hosts(), func(host string) bool {
+		_, _, _, service := kube.ServiceName(host)
+		return service || slices.Contains(u.Redis.Hosts(), host)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/krm"
 	"krmfn.dev/harbor/internal/kube"
 )
 
@@ -19,16 +20,22 @@ var registryPassword = Rule{
 	Of: now,
 	check: ofReadable(func(p *pass, c *part) {
 		for _, core := range p.beside(c, harbor.Core) {
-			checkHtpasswd(p, c, core)
+			if !checkHtpasswd(p, c, core) {
+				continue
+			}
+			for _, other := range p.beside(c, harbor.JobService) {
+				checkUser(p, core, other)
+			}
 		}
 	}),
 }
 
-// checkHtpasswd compares the registry's file with what a core has.
-func checkHtpasswd(p *pass, c, core *part) {
+// checkHtpasswd compares the registry's file with what a core has. It is false where it
+// reports that they do not fit.
+func checkHtpasswd(p *pass, c, core *part) bool {
 	file := c.registry.Get("auth", "htpasswd", "path")
 	if !file.Known || file.Text == "" {
-		return
+		return true
 	}
 	found := c.At(p.list, file.Text)
 	use, _ := c.Harbor.SecretOfForm(harbor.RegistryPass)
@@ -51,6 +58,21 @@ func checkHtpasswd(p *pass, c, core *part) {
 		if why := harbor.CheckHtpasswd(found.Value.Text, name, v.Text); why != "" {
 			p.error(at.Object, at.Path, "this %s %s: the core logs in with %s and gets a 401, and nobody can push or pull: make the two together (krmfn secrets)",
 				path.Base(shown(file)), why, password)
+			return false
 		}
+	}
+	return true
+}
+
+// checkUser holds the user that the jobservice logs in to the registry as against that
+// of the core; L09 does so with the password.
+func checkUser(p *pass, core, c *part) {
+	const name = "REGISTRY_CREDENTIAL_USERNAME"
+	want, _ := core.env.Get(name)
+	v, _ := c.env.Get(name)
+	if want.Known && v.Known && want.Text != "" && v.Text != "" && v.Text != want.Text {
+		at := c.WhereSet(v, name)
+		p.error(at.Object, at.Path, "%s of the %s is another one than that of the core: the registry does not let it in, and jobs such as "+
+			"garbage collection fail", name, c.Name()).about("user", name, krm.Name(c.RNode)).is(shown(v)).want(shown(want))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 
 	"krmfn.dev/harbor/internal/harbor"
+	"krmfn.dev/harbor/internal/kube"
 )
 
 var readableJobLogs = Rule{
@@ -31,7 +32,7 @@ func checkJobLogs(p *pass, c *part) {
 	case len(logs.Loggers) == 0:
 	case logs.Reader == "":
 		p.warn(logs.Object, logs.Path, "job_loggers has %s alone, from which nobody can read: who asks for the log of a job gets an error",
-			strings.Join(logs.Loggers, " and ")).add(toJobLogs)
+			shown(kube.Value{Text: strings.Join(logs.Loggers, " and "), Secret: logs.Secret})).add(toJobLogs)
 	case logs.InFiles() && logs.Folder.Text == "":
 		p.error(logs.Object, logs.Path, "FILE of job_loggers has no settings.base_dir: every job fails").add(toJobLogs)
 	}

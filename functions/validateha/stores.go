@@ -54,10 +54,9 @@ func (f *facts) answering(s *yaml.RNode, port string) string {
 // nowhere says whether the host can be nothing but a Service, which is not among the
 // resources or has no pods there: L17 says so.
 func (f *facts) nowhere(c *part, host string) bool {
-	name, namespace, qualified, ok := kube.ServiceName(host)
-	inCluster := namespace == "" || qualified || namespace == c.GetNamespace()
+	name, namespace, _, ok := kube.ServiceName(host)
 	s := f.service(c.GetNamespace(), host)
-	return ok && name != "" && inCluster && (s == nil || krm.Lookup(s, "spec", "selector") != nil && !f.behind(s))
+	return ok && name != "" && (namespace == "" || namespace == c.GetNamespace()) && (s == nil || krm.Lookup(s, "spec", "selector") != nil && !f.behind(s))
 }
 
 // store is a place that names a database or Redis.
@@ -65,6 +64,7 @@ type store struct {
 	*part
 	host, shown string
 	at          harbor.Location
+	sentinel    bool // it answers where the server is
 }
 
 // storesOf are the places of a Harbor's parts that name a database or Redis, whichever
@@ -79,7 +79,7 @@ func (f *facts) storesOf(h *harbor.Harbor, server string) (all []store, known bo
 			if server == harbor.RedisServer {
 				known = known && !r.Unseen
 				for _, host := range r.Redis.Hosts() {
-					all = append(all, store{c, host, r.String(), r.Read.At})
+					all = append(all, store{c, host, r.String(), r.Read.At, r.Redis.Master != ""})
 				}
 			}
 		}
@@ -90,7 +90,7 @@ func (f *facts) storesOf(h *harbor.Harbor, server string) (all []store, known bo
 			v := c.Read(c.env, use.Setting)
 			known = known && v.Known
 			if v.Known && v.Text != "" {
-				all = append(all, store{c, v.Text, shown(v.Value), v.At})
+				all = append(all, store{c, v.Text, shown(v.Value), v.At, false})
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func checkOwn(p *pass, h *harbor.Harbor, server, section string) {
 		switch {
 		case i >= 0 && s.scale.single() && !shows(s) && (!s.ByUse || isPlain(s)):
 			reportInside(p, s, all[i], section)
-		case i < 0 && known && !s.ByUse && len(all) > 0 && !p.called(s) && !p.anyNowhere(all):
+		case i < 0 && known && !s.ByUse && len(all) > 0 && !p.called(s) && !p.keptFor(s) && !p.anyNowhere(all):
 			reportLeftover(p, s, all[0], section)
 		}
 	}
@@ -125,6 +125,16 @@ func (f *facts) leads(u store, s *part) bool {
 // anyNowhere says whether one of the places may be meant for a Service that is missing.
 func (f *facts) anyNowhere(all []store) bool {
 	return slices.ContainsFunc(all, func(u store) bool { return f.nowhere(u.part, u.host) })
+}
+
+// keptFor says whether the Harbor has a part that has such a server of its own, of which a
+// Secret outside of the resources may say where it is.
+func (f *facts) keptFor(s *part) bool {
+	own := harbor.OwnDatabase
+	if s.Name() == harbor.RedisServer {
+		own = harbor.OwnRedis
+	}
+	return slices.ContainsFunc(f.parts, func(c *part) bool { return c.Harbor == s.Harbor && slices.Contains(c.Part().Own, own) })
 }
 
 // called says whether a workload refers to a Service of the part: Notary and

@@ -50,6 +50,8 @@ type JobLogs struct {
 	Loggers []string
 	// Folder is where FILE writes them.
 	Folder kube.Value
+	// Secret says that all this stands in a Secret.
+	Secret bool
 	// Location is where all this can be changed.
 	Location
 	// Err is why the config is none.
@@ -72,15 +74,19 @@ func (c Component) JobLogs(list *framework.ResourceList, env kube.Environment) J
 		return JobLogs{Known: true, Reader: loggerFile, Loggers: []string{loggerFile}, Folder: c.folder(folder, env)}
 	}
 	config, embedded, err := c.Harbor.yaml(c, use.Jobs)
-	if err != nil {
-		if config.ConfigMap == nil || krm.Lookup(config.ConfigMap, "data", config.Key) == nil {
+	at, hidden := Location{config.ConfigMap, krm.Path{"data", config.Key}}, false
+	if config.ConfigMap == nil || krm.Lookup(config.ConfigMap, "data", config.Key) == nil {
+		var v kube.Value
+		if v, embedded, _, err = c.Harbor.mounted(c, use.Jobs); !v.Known {
 			return JobLogs{} // not among the resources
 		}
-		return JobLogs{Location: Location{config.ConfigMap, krm.Path{"data", config.Key}}, Err: err}
+		at, hidden = c.WhereSet(v, ""), v.Secret
+	}
+	if err != nil {
+		return JobLogs{Location: at, Err: err}
 	}
 	loggers := jobLoggers{use, list, embedded}
-	logs := JobLogs{Known: true, Loggers: loggers.names(), Folder: kube.Value{Known: true},
-		Location: Location{config.ConfigMap, krm.Path{"data", config.Key}}}
+	logs := JobLogs{Known: true, Loggers: loggers.names(), Folder: kube.Value{Known: true, Secret: hidden}, Secret: hidden, Location: at}
 	for _, reader := range slices.Backward(readers) {
 		if slices.Contains(logs.Loggers, reader) {
 			logs.Reader = reader

@@ -118,6 +118,8 @@ func readURL(p *RedisPlace, v kube.Value) error {
 	switch {
 	case !strings.Contains(text, "://"):
 		return errors.New("is no URL, want redis://host:port/number: host:port,pool,password,number is of Harbor 1.x")
+	case err != nil && strings.Contains(rest, "[") && strings.Contains(rest, ","):
+		return ErrAddresses
 	case hasLogin && (err != nil || u.User == nil):
 		return ErrPassword
 	case err != nil:
@@ -141,6 +143,11 @@ func readURL(p *RedisPlace, v kube.Value) error {
 // ErrPassword is that a password stands in a URL as it is.
 var ErrPassword = errors.New("cannot be read as a URL, and Harbor does not start: in the password / % ? #, a space and some other " +
 	"characters have to be percent-encoded, under a key of its own in the Secret: write redis.password.urlSecretKey")
+
+// ErrAddresses is that a URL names an IPv6 address beside another host (CVE-2025-47912
+// of Go: what follows a bracket is a port, and nothing else).
+var ErrAddresses = errors.New("names an IPv6 address beside others, which net/url refuses since Go 1.24.8 and 1.25.2: a Harbor that is built with it does not " +
+	"start; write names of hosts in redis.sentinels.addresses")
 
 func cutLast(text, separator string) (before, after string, found bool) {
 	i := strings.LastIndex(text, separator)

@@ -126,21 +126,27 @@ func (h *Harbor) field(c Component, p Place) (kube.Value, Location, bool) {
 		return kube.Value{Text: embedded.Text(p.Field...), Known: true}, Location{config.ConfigMap, krm.Path{"data", config.Key}},
 			embedded.Lookup(p.Field...) != nil
 	}
+	v, embedded, mounted, err := h.mounted(c, p)
+	if !mounted {
+		return kube.Value{}, Location{}, false
+	}
+	if err != nil || !v.Known {
+		return kube.Value{Text: kube.Hidden, Maybe: true, Unseen: v.Unseen, Secret: v.Secret, Source: v.Source}, c.WhereSet(v, ""), true
+	}
+	v.Text = embedded.Text(p.Field...)
+	return v, c.WhereSet(v, ""), embedded.Lookup(p.Field...) != nil
+}
+
+// mounted reads the YAML file that a place is in where the program looks for it, from
+// wherever it is mounted, such as a Secret among the resources.
+func (h *Harbor) mounted(c Component, p Place) (kube.Value, krm.Embedded, bool, error) {
 	i := slices.IndexFunc(h.Files, func(f File) bool { return f.Of == c.Name() && f.Name == p.File })
 	if i < 0 {
-		return kube.Value{}, Location{}, false
+		return kube.Value{}, krm.Embedded{}, false, nil
 	}
 	v := c.At(h.list, h.Files[i].Path)
-	if v.State == kube.Absent {
-		return kube.Value{}, Location{}, false
-	}
-	text := yaml.NewRNode(krm.Map("text", v.Value.Text))
-	if embedded, err = krm.Embed(text, "text"); err != nil || !v.Value.Known {
-		return kube.Value{Text: kube.Hidden, Maybe: true, Unseen: v.Value.Unseen, Secret: v.Value.Secret, Source: v.Value.Source},
-			c.WhereSet(v.Value, ""), true
-	}
-	v.Value.Text = embedded.Text(p.Field...)
-	return v.Value, c.WhereSet(v.Value, ""), embedded.Lookup(p.Field...) != nil
+	embedded, err := krm.Embed(yaml.NewRNode(krm.Map("text", v.Value.Text)), "text")
+	return v.Value, embedded, v.State != kube.Absent, err
 }
 
 // textOf is a text in a ConfigMap.
