@@ -108,9 +108,10 @@ var byHand = map[string]string{
 // unnamed are the findings that some section sets right in passing, and why they
 // do not name it.
 var unnamed = map[string]string{
-	"volume of a pool":        "the pool may well be shared storage: use-cephfs is one answer of several",
-	"settings in an emptyDir": "with the three adminservers of the config another warning takes its place",
-	"settings elsewhere":      "with the three adminservers of the config another warning takes its place",
+	"Ingress to a Service that is not there": "the node port of the config is another way in, and the Ingress leads nowhere all the same",
+	"volume of a pool":                       "the pool may well be shared storage: use-cephfs is one answer of several",
+	"settings in an emptyDir":                "with the three adminservers of the config another warning takes its place",
+	"settings elsewhere":                     "with the three adminservers of the config another warning takes its place",
 }
 
 // same says whether two findings are of one rule and about one field.
