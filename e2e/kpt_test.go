@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// kptPackage makes a git repository of a copy of the base.
-func kptPackage(t *testing.T) string {
+// kptPackage makes a git repository of a copy of a base.
+func kptPackage(t *testing.T, base string) string {
 	t.Helper()
-	dir := filepath.Join(tree(t), "base/harbor-1.2")
+	dir := filepath.Join(tree(t), "base", base)
 	must(t, dir, "", "git", "init", "-q")
 	commit(t, dir)
 	return dir
@@ -47,19 +47,21 @@ func manifests(t *testing.T, dir string) []object {
 	return objects(t, texts...)
 }
 
-// TestKptRender renders the base as a kpt package, in the container and with
+// TestKptRender renders the bases as kpt packages, in the container and with
 // the program. The diff shows what that does to the files.
 func TestKptRender(t *testing.T) {
 	need(t, "docker", "kpt", "krmfn", "git")
+	container, exec := []string{"kpt", "fn", "render"}, []string{"kpt", "fn", "render", "--allow-exec"}
 	for _, c := range []struct {
-		name    string
-		command []string
+		name, base, golden string
+		command            []string
 	}{
-		{"container", []string{"kpt", "fn", "render"}},
-		{"exec", []string{"kpt", "fn", "render", "--allow-exec"}},
+		{"container", "harbor-1.2", "kpt-render.diff", container},
+		{"exec", "harbor-1.2", "kpt-render.diff", exec},
+		{"Harbor 2.x", "harbor-2", "kpt-render-2.diff", container},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := kptPackage(t)
+			dir := kptPackage(t, c.base)
 			if c.name == "exec" {
 				if err := edit(filepath.Join(dir, "Kptfile"), "image: "+image, "exec: krmfn"); err != nil {
 					t.Fatal(err)
@@ -77,7 +79,7 @@ func TestKptRender(t *testing.T) {
 			if d := cmp.Diff(want, manifests(t, dir)); d != "" {
 				t.Errorf("krmfn and kpt differ (-krmfn +kpt):\n%s", d)
 			}
-			golden(t, "kpt-render.diff", changes(t, dir))
+			golden(t, c.golden, changes(t, dir))
 
 			commit(t, dir)
 			must(t, dir, "", c.command...)
@@ -100,7 +102,7 @@ func TestKptRenderFails(t *testing.T) {
 			[]string{"[error] v1/ReplicationController/registry-rc spec.template.spec.containers[0].volumeMounts[0].mountPath: ", "harbor#3637"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := kptPackage(t)
+			dir := kptPackage(t, "harbor-1.2")
 			if err := edit(filepath.Join(dir, c.file), c.old, c.by); err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +141,7 @@ func TestKptEval(t *testing.T) {
 		{"container never pulled", []string{"--image", image, "--image-pull-policy", "never", "--fn-config", config}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := kptPackage(t)
+			dir := kptPackage(t, "harbor-1.2")
 			must(t, dir, "", append([]string{"kpt", "fn", "eval"}, c.command...)...)
 			diff := changes(t, dir, "-U0")
 			if c.only != "" {
@@ -152,7 +154,7 @@ func TestKptEval(t *testing.T) {
 	}
 
 	t.Run("container with settings", func(t *testing.T) {
-		dir := kptPackage(t)
+		dir := kptPackage(t, "harbor-1.2")
 		// An image is given no arguments, so it cannot know which function is meant.
 		r := run(t, dir, "", "kpt", "fn", "eval", "--image", image, "--", "replicas.ui=3")
 		if r.exit == 0 || !strings.Contains(r.stderr, "SetReplicas") {

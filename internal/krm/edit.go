@@ -3,6 +3,7 @@ package krm
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -171,14 +172,28 @@ func removeChild(parent *yaml.Node, e any) {
 }
 
 // Add puts a new object right behind another one and reports it. kpt writes it
-// to the file of that one; the paths in kustomize's annotations are made up.
+// to the end of the file of that one: it takes no two objects of one file and
+// index. The paths in kustomize's annotations are made up.
 func Add(list *framework.ResourceList, obj, behind *yaml.RNode) {
 	annotations := behind.GetAnnotations()
 	if path, kustomize := annotations[pathAnnotation], annotations[kustomizeAnnotation]; path != "" && kustomize == "" {
 		meta := valueOf(obj.YNode(), "metadata")
-		meta.Content = append(meta.Content, scalar("annotations"), Map(pathAnnotation, path))
+		meta.Content = append(meta.Content, scalar("annotations"),
+			Map(pathAnnotation, path, indexAnnotation, strconv.Itoa(nextIndex(list, path))))
 	}
 	at := slices.Index(list.Items, behind)
 	list.Items = slices.Insert(list.Items, at+1, obj)
 	Report(list, framework.Info, obj, nil, "object added").File = fileOf(behind)
+}
+
+// nextIndex is the first index of a file after those of its objects.
+func nextIndex(list *framework.ResourceList, path string) int {
+	next := 0
+	for _, item := range list.Items {
+		annotations := item.GetAnnotations()
+		if index, err := strconv.Atoi(annotations[indexAnnotation]); err == nil && annotations[pathAnnotation] == path {
+			next = max(next, index+1)
+		}
+	}
+	return next
 }

@@ -1,6 +1,7 @@
 package krm
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -203,12 +204,17 @@ func TestAddAndDelete(t *testing.T) {
 	Add(list, c, a)
 	d := yaml.NewRNode(Map("apiVersion", "v1", "kind", "D", "metadata", Map("name", "d")))
 	Add(list, d, b)
-	if names() != "a c b d" {
+	e := yaml.NewRNode(Map("apiVersion", "v1", "kind", "E", "metadata", Map("name", "e")))
+	Add(list, e, c)
+	if names() != "a c e b d" {
 		t.Errorf("the items are %s", names())
 	}
-	// kpt writes it to the file of the other one; it makes the index itself.
-	if d := cmp.Diff(map[string]string{"internal.config.kubernetes.io/path": "dir/a.yaml"}, c.GetAnnotations()); d != "" {
-		t.Errorf("-want +got:\n%s", d)
+	// kpt writes it to the file of the other one, and takes no index twice.
+	for i, obj := range []*yaml.RNode{c, e} {
+		want := map[string]string{"internal.config.kubernetes.io/path": "dir/a.yaml", "internal.config.kubernetes.io/index": strconv.Itoa(4 + i)}
+		if d := cmp.Diff(want, obj.GetAnnotations()); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
 	}
 	if len(d.GetAnnotations()) != 0 {
 		t.Errorf("annotations %v", d.GetAnnotations())
@@ -217,18 +223,18 @@ func TestAddAndDelete(t *testing.T) {
 	Delete(list, a, "%s led to it", "X")
 	Delete(list, a, "") // is gone already
 	Delete(list, d, "it was needless")
-	if names() != "c b" {
+	if names() != "c e b" {
 		t.Errorf("the items are %s", names())
 	}
 	var told []string
 	for _, r := range list.Results {
 		told = append(told, string(r.Severity)+" "+r.ResourceRef.Kind+" "+r.Message)
 	}
-	want := []string{"info C object added", "info D object added", "info A removed A a: X led to it", "info D removed D d: it was needless"}
+	want := []string{"info C object added", "info D object added", "info E object added", "info A removed A a: X led to it", "info D removed D d: it was needless"}
 	if d := cmp.Diff(want, told); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if file := list.Results[2].File; file == nil || *file != (framework.File{Path: "dir/a.yaml", Index: 3}) {
+	if file := list.Results[3].File; file == nil || *file != (framework.File{Path: "dir/a.yaml", Index: 3}) {
 		t.Errorf("file %v", file)
 	}
 }
