@@ -420,7 +420,8 @@ func TestConformance(t *testing.T) {
 		}
 	})
 
-	// S18: neither are path and index; a new object gets a path, and no index.
+	// S18: neither are path and index; a new object gets the path, and an index that no
+	// other object of the file has: kpt refuses two.
 	row(t, "S18", func(t *testing.T, p program, f krm.Function) {
 		place := map[string]string{
 			"internal.config.kubernetes.io/path": "harbor/all.yaml", "internal.config.kubernetes.io/index": "7",
@@ -435,7 +436,7 @@ func TestConformance(t *testing.T) {
 			want := place
 			if before.named(krm.Name(item)) == nil {
 				added++
-				want = map[string]string{"internal.config.kubernetes.io/path": "harbor/all.yaml"}
+				want = map[string]string{"internal.config.kubernetes.io/path": "harbor/all.yaml", "internal.config.kubernetes.io/index": strconv.Itoa(7 + added)}
 			}
 			if d := cmp.Diff(want, item.GetAnnotations()); d != "" {
 				t.Errorf("%s (-want +got):\n%s", krm.Name(item), d)
