@@ -187,15 +187,10 @@ func (s *split) source(source *yaml.Node) error {
 
 // isSeen says whether any container of the pod sees the file of the volume.
 func (s *split) isSeen(file string) bool {
-	for _, c := range s.component.Containers() {
-		for _, mount := range c.Mounts() {
-			sub := path.Clean(mount.SubPath)
-			if mount.Volume.String() == s.volume.String() && (sub == "." || sub == file || strings.HasPrefix(file, sub+"/")) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.component.MountsOf(s.volume), func(m kube.Mount) bool {
+		sub := path.Clean(m.SubPath)
+		return sub == "." || sub == file || strings.HasPrefix(file, sub+"/")
+	})
 }
 
 // paths are where the component sees a file of the volume.

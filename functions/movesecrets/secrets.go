@@ -14,21 +14,11 @@ import (
 // secretsRead are the Secrets among the resources that Harbor's pods read, and those
 // with the certificates of its Ingresses.
 func (m *mover) secretsRead() []*yaml.RNode {
-	var all []*yaml.RNode
-	add := func(obj *yaml.RNode) {
-		if obj != nil && krm.Editable(obj) && !slices.Contains(all, obj) {
+	all := m.harbor.SecretsRead()
+	for _, obj := range m.harbor.TLSSecrets() {
+		if !slices.Contains(all, obj) {
 			all = append(all, obj)
 		}
-	}
-	for _, c := range m.harbor.Components {
-		for _, s := range c.Sources(m.list) {
-			if s.Kind == "Secret" {
-				add(s.Object)
-			}
-		}
-	}
-	for _, obj := range m.harbor.TLSSecrets() {
-		add(obj)
 	}
 	return all
 }
@@ -104,15 +94,10 @@ func (m *mover) dropEnvFrom(c harbor.Component, obj *yaml.RNode) {
 // dropUnmounted takes out the volumes of a Secret that no container mounts: the
 // chart's exporter has one.
 func (m *mover) dropUnmounted(c harbor.Component, obj *yaml.RNode) {
-	mounted := func(volume krm.Path) bool {
-		return slices.ContainsFunc(c.Containers(), func(other kube.Container) bool {
-			return slices.ContainsFunc(other.Mounts(), func(mount kube.Mount) bool { return mount.Volume.String() == volume.String() })
-		})
-	}
 	at := c.Pod.Append("volumes")
 	for i := len(krm.Elements(c.RNode, at...)) - 1; i >= 0; i-- {
 		name := krm.Text(c.RNode, at.Append(i, "secret", "secretName")...)
-		if name != "" && kube.Called(obj, c.GetNamespace(), name) && !mounted(at.Append(i)) {
+		if name != "" && kube.Called(obj, c.GetNamespace(), name) && len(c.MountsOf(at.Append(i))) == 0 {
 			krm.Remove(m.list, c.RNode, at.Append(i)...)
 		}
 	}

@@ -73,15 +73,11 @@ func (t *target) setSubPath() error {
 // about.
 func (v podVolume) allMounts() []kube.Mount {
 	var about, others []kube.Mount
-	for _, c := range v.Containers() {
-		for _, m := range c.Mounts() {
-			switch {
-			case m.Volume.String() != v.at.String():
-			case v.isAbout(m):
-				about = append(about, m)
-			default:
-				others = append(others, m)
-			}
+	for _, m := range v.MountsOf(v.at) {
+		if v.isAbout(m) {
+			about = append(about, m)
+		} else {
+			others = append(others, m)
 		}
 	}
 	return slices.Concat(about, others)

@@ -67,7 +67,7 @@ func checkHtpasswd(p *pass, c, core *part) bool {
 // checkUser holds the user that the jobservice logs in to the registry as against that
 // of the core; L09 does so with the password.
 func checkUser(p *pass, core, c *part) {
-	const name = "REGISTRY_CREDENTIAL_USERNAME"
+	name := harbor.RegistryUserSetting.Places[0].Variable
 	want, _ := core.env.Get(name)
 	v, _ := c.env.Get(name)
 	if want.Known && v.Known && want.Text != "" && v.Text != "" && v.Text != want.Text {

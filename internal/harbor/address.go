@@ -163,12 +163,9 @@ func (n NginxConfig) Proxied() []Address {
 	return all
 }
 
-// HostOf is the host of a URL or of host:port, "" where there is none.
-func HostOf(text string) string { return hostOf(text) }
-
-// hostOf is the host of a URL, of host:port or of what begins with that and goes on
+// HostOf is the host of a URL, of host:port or of what begins with that and goes on
 // after a comma: "" where there is none. It takes what programs may refuse.
-func hostOf(text string) string {
+func HostOf(text string) string {
 	_, rest, isURL := strings.Cut(text, "://")
 	if !isURL {
 		rest = text

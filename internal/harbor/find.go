@@ -339,7 +339,7 @@ func (h *Harbor) proxies(part Part, c kube.Container) bool {
 	conf, err := ParseNginx(c.At(h.list, NginxConf).Value.Text)
 	found := false
 	visit := func(d Directive, _ []Directive) {
-		service := kube.ServiceOf(h.list, c.GetNamespace(), hostOf(d.Arg(0)))
+		service := kube.ServiceOf(h.list, c.GetNamespace(), HostOf(d.Arg(0)))
 		found = found || service != nil && slices.ContainsFunc(h.Components, func(c Component) bool { return c.Behind(service) })
 	}
 	All(conf, "server", visit)

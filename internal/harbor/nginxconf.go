@@ -26,7 +26,7 @@ func nginxServers(all []Directive, isHarbor func(host string) bool) []NginxServe
 		}
 		server := NginxServer{d, slices.Clone(around)}
 		for _, p := range server.passes() {
-			byHost = appendServer(byHost, server, slices.ContainsFunc(p.targets(upstreams), func(target string) bool { return isHarbor(hostOf(target)) }))
+			byHost = appendServer(byHost, server, slices.ContainsFunc(p.targets(upstreams), func(target string) bool { return isHarbor(HostOf(target)) }))
 			byPath = appendServer(byPath, server, p.path() == "/v2/" || p.path() == "/service/")
 		}
 	})

@@ -265,12 +265,8 @@ func (h *Harbor) dropKeyFile(c Component, readers []Component, file string) {
 		return
 	}
 	krm.Remove(h.list, c.RNode, found.Mount.Path...)
-	for _, other := range c.Containers() {
-		for _, m := range other.Mounts() {
-			if m.Volume.String() == volume.String() {
-				return
-			}
-		}
+	if len(c.MountsOf(volume)) > 0 {
+		return
 	}
 	krm.Remove(h.list, c.RNode, volume...)
 	h.dropUnread(readers, found.Value.Source, map[string]bool{found.Value.Source.Key: true})

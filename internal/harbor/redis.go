@@ -110,7 +110,7 @@ func redisDatabase(text string) (int, bool) {
 func (r Redis) Hosts() []string {
 	var all []string
 	for _, text := range r.Addresses {
-		all = append(all, hostOf(text))
+		all = append(all, HostOf(text))
 	}
 	return all
 }

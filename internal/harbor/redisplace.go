@@ -173,7 +173,7 @@ func (r *Redis) readSentinels(path []string) error {
 
 // readServer reads the path of the URL of one server: /number.
 func (r *Redis) readServer(path []string) error {
-	switch host := hostOf(r.Addresses[0]); {
+	switch host := HostOf(r.Addresses[0]); {
 	case len(r.Addresses) > 1:
 		return errors.New("names several hosts, which only Sentinels can be: want redis+sentinel://host:port,host:port/master/number")
 	case host == "":

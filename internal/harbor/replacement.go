@@ -71,7 +71,7 @@ func (r *Replacement) find(c Component, s Setting, hosts []string) {
 	for _, own := range r.h.Of(r.part) {
 		r.Own = r.Own || !own.ByUse && slices.ContainsFunc(now, own.Behind)
 	}
-	old := serviceOf(r.h.list, c, hostOf(r.h.get(c, s).Text))
+	old := serviceOf(r.h.list, c, HostOf(r.h.get(c, s).Text))
 	if old == nil || slices.Contains(now, old) {
 		return
 	}
@@ -90,7 +90,7 @@ func (h *Harbor) Serves(c Component) bool {
 	}
 	for _, s := range slices.Concat(h.RedisHosts(), h.DatabaseHosts()) {
 		for _, e := range h.Get(s) {
-			if service := serviceOf(h.list, e.Component, hostOf(e.Text)); service != nil && c.Behind(service) {
+			if service := serviceOf(h.list, e.Component, HostOf(e.Text)); service != nil && c.Behind(service) {
 				return true
 			}
 		}

@@ -205,6 +205,19 @@ var RegistryUserSetting = of(Core, Variable("REGISTRY_CREDENTIAL_USERNAME"))
 // such a Secret and no key of it.
 const tlsType = "kubernetes.io/tls"
 
+// SecretsRead are the Secrets of the list that the parts read, each once.
+func (h *Harbor) SecretsRead() []*yaml.RNode {
+	var all []*yaml.RNode
+	for _, c := range h.Components {
+		for _, s := range c.Sources(h.list) {
+			if obj := contained(s); obj != nil && !slices.Contains(all, obj) {
+				all = append(all, obj)
+			}
+		}
+	}
+	return all
+}
+
 // TLSSecrets are the Secrets of the list with certificates that the parts and the
 // Ingresses of Harbor name.
 func (h *Harbor) TLSSecrets() []*yaml.RNode {
@@ -214,12 +227,8 @@ func (h *Harbor) TLSSecrets() []*yaml.RNode {
 			all = append(all, obj)
 		}
 	}
-	for _, c := range h.Components {
-		for _, s := range c.Sources(h.list) {
-			if s.Kind == "Secret" {
-				add(s.Object)
-			}
-		}
+	for _, obj := range h.SecretsRead() {
+		add(obj)
 	}
 	for _, route := range h.Entry().Routes {
 		at := krm.Path{"spec", "tls"}

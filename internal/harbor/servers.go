@@ -20,7 +20,7 @@ func (h *Harbor) Outside() []Server {
 	add := func(kind string, hosts []Setting) {
 		for _, setting := range hosts {
 			for _, e := range h.Get(setting) {
-				s := Server{kind, hostOf(e.Text)}
+				s := Server{kind, HostOf(e.Text)}
 				_, _, _, named := kube.ServiceName(s.Host)
 				inside := named && kube.ServiceOf(h.list, e.GetNamespace(), s.Host) != nil
 				if !inside && s.Host != "" && e.Source.Kind != "Secret" && !slices.Contains(all, s) {

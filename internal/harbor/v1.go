@@ -133,7 +133,6 @@ const (
 	TokenPath     = "/service/token" // of the ui, where docker clients get them
 	KeyPath       = "KEY_PATH"       // variable: file that holds SECRET_KEY
 	SecretKeySize = 16               // bytes of SECRET_KEY, a key of AES
-	CSRFKeySize   = 32               // bytes of CSRF_KEY of 2.x: with others every login is a 500, seen with 2.15.1
 
 	StorePath   = "JSON_CFG_STORE_PATH" // variable: where the adminserver keeps settings
 	StoreDriver = "CFG_DRIVER"          // variable: json or db, since 1.4

@@ -191,6 +191,10 @@ var v2 = layout{
 	}, withCtl(registrySecrets)),
 }
 
+// CSRFKeySize are the bytes of CSRF_KEY: with others every login is a 500 (seen with
+// Harbor 2.15.1).
+const CSRFKeySize = 32
+
 // What becomes of a part without a setting that it needs.
 const (
 	panics   = "ends as soon as it starts"

@@ -65,12 +65,10 @@ func (h *Harbor) freeVolume(c Component, m kube.Mount, why string) error {
 	if c.OfPod(m) {
 		return nil
 	}
-	for _, other := range c.Containers() {
-		for _, o := range other.Mounts() {
-			if o.Volume.String() == m.Volume.String() && (path.Clean(o.MountPath) != path.Clean(m.MountPath) || o.SubPath != m.SubPath) {
-				krm.Notice(h.list, c.RNode, "left the volume at %s of %s: it is mounted at %s too", m.MountPath, krm.Name(c.RNode), o.MountPath)
-				return nil
-			}
+	for _, o := range c.MountsOf(m.Volume) {
+		if path.Clean(o.MountPath) != path.Clean(m.MountPath) || o.SubPath != m.SubPath {
+			krm.Notice(h.list, c.RNode, "left the volume at %s of %s: it is mounted at %s too", m.MountPath, krm.Name(c.RNode), o.MountPath)
+			return nil
 		}
 	}
 	var claimed []kube.Source

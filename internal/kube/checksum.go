@@ -43,18 +43,22 @@ func checksumKinds(annotation string) []string {
 // The value is a hash of all that the pods read then, so that it is the same for
 // one function that edits much and for several that do so one after another.
 func FollowChecksums(list *framework.ResourceList) func() error {
+	relied := func() bool {
+		return slices.ContainsFunc(Workloads(list), func(w Workload) bool { return len(w.checksums()) > 0 })
+	}
+	if !relied() {
+		return func() error { return nil }
+	}
 	before := readings(list)
 	return func() error {
-		after, relied := readings(list), false
+		after := readings(list)
 		var silent []string
 		for _, w := range Workloads(list) {
 			was, known := before[w.RNode]
-			checksums := w.checksums()
-			relied = relied || len(checksums) > 0
 			if !known {
 				continue
 			}
-			shown, err := w.follow(list, checksums, was, after[w.RNode])
+			shown, err := w.follow(list, w.checksums(), was, after[w.RNode])
 			if err != nil {
 				return err
 			}
@@ -62,7 +66,7 @@ func FollowChecksums(list *framework.ResourceList) func() error {
 				silent = append(silent, krm.Name(w.RNode))
 			}
 		}
-		if relied && len(silent) > 0 {
+		if len(silent) > 0 && relied() {
 			krm.Notice(list, nil, "pods of %s read what has changed in ConfigMaps or Secrets, and no checksum annotation shows it: where they run already, "+
 				"restart them (kubectl rollout restart)", strings.Join(silent, ", "))
 		}

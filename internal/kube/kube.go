@@ -214,6 +214,19 @@ func (c Container) Mounts() []Mount {
 	return all
 }
 
+// MountsOf returns the mounts of a volume in all containers of the pod.
+func (w Workload) MountsOf(volume krm.Path) []Mount {
+	var all []Mount
+	for _, c := range w.Containers() {
+		for _, m := range c.Mounts() {
+			if m.Volume.String() == volume.String() {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
 // volume finds a volume by name. A template goes before a volume of the pod
 // (kubernetes pkg/controller/statefulset, updateStorage).
 func (w Workload) volume(name string) (at krm.Path, template bool) {
